@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "account",
             "usage_warning",
-            models.CharField(blank=True, help_text="The sentence of the banner on its pages", max_length=300),
+            models.CharField(blank=True, help_text="The sentence of the banner on its pages", max_length=500),
         ),
         migrations.AddConstraint(
             "account",

@@ -101,7 +101,7 @@ class Account(AuthkeyOwner):
     over_quota = models.BooleanField(default=False, help_text="Tracking is refused until the month ends")
     api_calls_used = models.BigIntegerField(default=0, help_text="Of the running month, as last counted")
     over_api_calls = models.BooleanField(default=False, help_text="API calls are refused until the month ends")
-    usage_warning = models.CharField(max_length=300, blank=True, help_text="The sentence of the banner on its pages")
+    usage_warning = models.CharField(max_length=500, blank=True, help_text="The sentence of the banner on its pages")
     events_used = models.BigIntegerField(default=0, help_text="Of the running month, as last counted")
     events_counted = models.DateTimeField(null=True, blank=True)
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from dateutil.relativedelta import relativedelta
 
 DAY = timedelta(days=1)
+FIRST_YEAR = 2000
 
 
 def find_current_month(now: datetime) -> tuple[datetime, datetime]:

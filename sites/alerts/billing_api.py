@@ -19,15 +19,11 @@ from rest_framework.viewsets import ModelViewSet
 from accounts.api.installation import InstallationViews
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import add_examples
-from accounts.api.serializers import ClosedModelSerializer, require_instance
-from accounts.audit.repetition import record_shown
-from accounts.models import WRITE
-from sites.alerts.api import ChannelSecretSerializer, MessageOutcomeSerializer
-from sites.alerts.billing import TEST_PLACE, select_deliveries, select_webhooks
-from sites.alerts.channel_trial import test_message_send
-from sites.alerts.forms import check_target
+from accounts.api.serializers import ClosedModelSerializer
+from sites.alerts.api import ChannelActions, MessageOutcomeSerializer
+from sites.alerts.billing import select_deliveries, select_webhooks
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
-from sites.alerts.services import billing_delivery_repeat, channel_delete, channel_save, channel_secret_replace
+from sites.alerts.services import billing_delivery_repeat
 
 WEBHOOK_EXAMPLE = {
     "id": 4, "name": "Invoices", "displayed_target": "billing.example/…", "enabled": True, "failing_since": None,
@@ -58,7 +54,7 @@ class BillingWebhookFilters(FilterSet):
     name = CharFilter(lookup_expr="icontains", label="Text that the name contains")
 
 
-class BillingWebhookViews(InstallationViews[Channel], ModelViewSet[Channel]):
+class BillingWebhookViews(InstallationViews[Channel], ChannelActions, ModelViewSet[Channel]):
     """The webhooks of the operator's billing system."""
 
     noun, plural = "a billing webhook", "billing webhooks"
@@ -73,52 +69,6 @@ class BillingWebhookViews(InstallationViews[Channel], ModelViewSet[Channel]):
 
     def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
         self.save_row(serializer, Channel(kind=ChannelKind.WEBHOOK))
-
-    def perform_update(self, serializer: BaseSerializer[Channel]) -> None:
-        self.save_row(serializer, require_instance(serializer))
-
-    def perform_destroy(self, instance: Channel) -> None:
-        channel_delete(channel=instance)
-
-    def save_row(self, serializer: BaseSerializer[Channel], channel: Channel) -> None:
-        """Save a webhook with the values of the body. Raises ValidationError."""
-        for name, value in serializer.validated_data.items():
-            setattr(channel, name, value)
-        check_target(channel.kind, channel.target, channel.enabled)
-        serializer.instance = channel_save(channel=channel)
-
-    @extend_schema(
-        summary="Send a billing webhook a test",
-        request=None,
-        responses=describe_responses(200, MessageOutcomeSerializer, is_post=True),
-    )
-    @action(detail=True, methods=["post"])
-    def test(self, request: Request, webhook_id: int) -> Response:
-        """Send a test message now and report the outcome."""
-        message, arrived = test_message_send(channel=self.get_object(), place=TEST_PLACE, now=timezone.now())
-        return Response({"done": arrived, "message": message})
-
-    @extend_schema(
-        summary="Show a billing webhook's secret", responses=describe_responses(200, ChannelSecretSerializer)
-    )
-    @action(detail=True, read_right=WRITE)
-    def secret(self, request: Request, webhook_id: int) -> Response:
-        """Show the secret that requests are signed with."""
-        webhook = self.get_object()
-        record_shown("webhook_secret.shown", webhook, webhook.secret)
-        return Response({"secret": webhook.secret})
-
-    @extend_schema(
-        summary="Replace a billing webhook's secret",
-        request=None,
-        responses=describe_responses(200, ChannelSecretSerializer, is_post=True),
-    )
-    @secret.mapping.post
-    def replace_secret(self, request: Request, webhook_id: int) -> Response:
-        """Replace the secret; receivers with the old one then reject what they are sent."""
-        webhook = self.get_object()
-        channel_secret_replace(channel=webhook)
-        return Response({"secret": webhook.secret})
 
 
 @add_examples("A delivery", DELIVERY_EXAMPLE)

@@ -117,7 +117,7 @@ def test_an_earlier_month_is_shown_without_what_is_of_now(pro: Account, site: Si
     assert "February 2026" in page and "the month ends with" not in page
 
 
-@pytest.mark.parametrize("month", ["2026-13", "March", "2026-04", "0000-01"])
+@pytest.mark.parametrize("month", ["2026-13", "March", "2026-04", "0000-01", "0001-01"])
 def test_a_month_that_is_none_is_refused(pro: Account, alice: User, month: str) -> None:
     assert log_in(alice).get(f"/account/usage?month={month}").status_code == 404
     assert "month" in usage(pro, f"?month={month}")["error"]["fields"]
