@@ -22,8 +22,11 @@ def find_first_day(now: datetime) -> date:
 
 
 def parse_month(text: str) -> date:
-    """Parse `2026-03`; returns its first day. Raises ValueError."""
-    return datetime.strptime(text, "%Y-%m").date()
+    """Parse `2026-03`; returns its first day. Raises ValueError, also for one before FIRST_YEAR."""
+    first = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no time zone
+    if first.year < FIRST_YEAR:
+        raise ValueError(f"nothing was counted in {first.year}")
+    return first
 
 
 def list_days(first: date) -> list[date]:
