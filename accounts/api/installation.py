@@ -48,7 +48,7 @@ class InstallationViews(ResourceViews[Row]):
 
     def check_permissions(self, request: Request) -> None:
         """Check who calls. Raises Http404 for who is no operator, or sends another key than a personal token."""
-        if request.user.is_authenticated and not is_operator(request.user):
+        if request.user and request.user.is_authenticated and not is_operator(request.user):
             raise Http404(NOBODY)
         super().check_permissions(request)
 

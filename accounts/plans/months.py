@@ -23,7 +23,7 @@ def find_first_day(now: datetime) -> date:
 
 def parse_month(text: str) -> date:
     """Parse `2026-03`; returns its first day. Raises ValueError, also for one before FIRST_YEAR."""
-    first = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no time zone
+    first = datetime.strptime(text, "%Y-%m").date()
     if first.year < FIRST_YEAR:
         raise ValueError(f"nothing was counted in {first.year}")
     return first

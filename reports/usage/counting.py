@@ -121,6 +121,7 @@ def store_use(account: Account, found: AccountUse, now: datetime) -> None:
     is_old = last is None or not timedelta() <= now - last < WRITE_INTERVAL
     if is_old or use.differs_from(account) or account.over_api_calls != found.refuses_calls:
         account_usage_set(account=account, use=use, over_api_calls=found.refuses_calls, now=now)
-    quota_flag_set(account=account, over=found.refuses_events)
+    if account.over_quota != found.refuses_events:
+        quota_flag_set(account=account, over=found.refuses_events)
     for part in (use.events, use.calls):
         notify_of_monthly_use(account, part, now)

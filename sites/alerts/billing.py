@@ -6,6 +6,7 @@ pauses, an id that stays the same. Higher apps queue what they know by `billing_
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 
 from django.db.models import QuerySet
@@ -41,7 +42,7 @@ def plan_change_queue(account: Account, before: Plan | None) -> None:
     name, old = describe_plan(account.plan), before.name if before else None
     billing_event_queue(
         event=PLAN_CHANGED,
-        key=f"{PLAN_CHANGED}:{account.pk}:{now.isoformat()}",
+        key=f"{PLAN_CHANGED}:{account.pk}:{uuid.uuid4()}",
         text=f"{account} has the plan {account.plan}." if account.plan else f"{account} has no plan any more.",
         payload={"account": describe_account(account), "plan": name, "previous_plan": old, "at": now.isoformat()},
         now=now,

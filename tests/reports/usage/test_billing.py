@@ -45,7 +45,7 @@ def create_webhook(target: str, created: datetime = NOW - 30 * DAY, **fields: An
 
 
 @pytest.fixture
-def webhook(server: MisbehavingServer) -> Channel:
+def webhook(server: MisbehavingServer, db: None) -> Channel:
     return create_webhook(f"{server.base}/ok")
 
 

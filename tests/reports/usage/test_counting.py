@@ -235,7 +235,7 @@ def test_links_redirect_and_record_nothing_while_events_are_rejected(limited: Ac
     assert counted(limited) == (10, True)
     refresh_caches()
     answer = Browser().open("/l/go", at=NOW)
-    assert (answer.status, answer.location) == (307, "https://shop.test/p")
+    assert (answer.status, answer.location) == (301, "https://shop.test/p")
     flush_clicks()
     assert counted(limited) == (10, True)
 
