@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import reduce
+from operator import or_
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Case, F, Q, Value, When
@@ -69,13 +71,12 @@ def _add_calls(taken: Mapping[CountedCalls, int]) -> int:
     known = [(counted, number) for counted, number in taken.items() if counted.account_id in existing]
     for first in range(0, len(known), MAX_ROWS):
         batch = known[first : first + MAX_ROWS]
-        ApiCallDay.objects.bulk_create((ApiCallDay(**counted._asdict()) for counted, _ in batch), ignore_conflicts=True)
-        conditions = [(Q(**counted._asdict()), number) for counted, number in batch]
-        any_of = Q()
-        for condition, _ in conditions:
-            any_of |= condition
-        added = Case(*(When(condition, then=Value(number)) for condition, number in conditions), default=Value(0))
-        ApiCallDay.objects.filter(any_of).update(calls=F("calls") + added)
+        rows = [ApiCallDay(account_id=one.account_id, api=one.api, day=one.day) for one, _ in batch]
+        ApiCallDay.objects.bulk_create(rows, ignore_conflicts=True)
+        conditions = [Q(account_id=one.account_id, api=one.api, day=one.day) for one, _ in batch]
+        numbers = [Value(number) for _, number in batch]
+        added = Case(*(When(one, then=number) for one, number in zip(conditions, numbers, strict=True)), default=0)
+        ApiCallDay.objects.filter(reduce(or_, conditions)).update(calls=F("calls") + added)
     return len(known)
 
 

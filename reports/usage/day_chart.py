@@ -9,7 +9,7 @@ from datetime import date
 HEIGHT, STEP, WIDTH = 80, 20, 16  # of the drawing, of one day, and of its bar
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DayBar:
     """The bar of a day: its place and size in the drawing."""
 
@@ -20,7 +20,7 @@ class DayBar:
     height: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DayChart:
     """The bars of a month. `total` 0: there is nothing to draw."""
 
@@ -38,5 +38,6 @@ def draw_days(numbers: Sequence[tuple[date, int]]) -> DayChart:
     bars = []
     for place, (day, number) in enumerate(numbers):
         height = max(1, HEIGHT * number // highest) if number else 0
-        bars.append(DayBar(day, number, place * STEP, HEIGHT - height, height))
-    return DayChart(bars, len(bars) * STEP, sum(number for _, number in numbers), highest)
+        bars.append(DayBar(day=day, number=number, x=place * STEP, y=HEIGHT - height, height=height))
+    total = sum(number for _, number in numbers)
+    return DayChart(bars=bars, width=len(bars) * STEP, total=total, highest=highest)

@@ -52,15 +52,14 @@ class ApiUse:
     calls: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NumberUse:
-    """How many of something the account has now, and may have; `is_planned`: its plan or operator says so."""
+    """How many of something the account has now, and may have."""
 
     limit: str
     label: str
     used: int
     included: int
-    is_planned: bool
 
     @property
     def percent(self) -> int:
@@ -188,11 +187,10 @@ def list_numbers(account: Account, account_ids: Sequence[int]) -> list[NumberUse
     counts = count_all(Account.objects.filter(pk__in=account_ids))
     return [
         NumberUse(
-            name,
-            resource.label,
-            sum(counted[name] for counted in counts.values()),
-            get_account_limit(account, name),
-            name in account.chosen_limits,
+            limit=name,
+            label=resource.label,
+            used=sum(counted[name] for counted in counts.values()),
+            included=get_account_limit(account, name),
         )
         for name, resource in RESOURCES.items()
     ]

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import SCOPES, Account, Grant, Invitation, Membership, Right, Role, User
-from accounts.notices.kinds import ALL_KINDS, DESTINATION_DEAD, KINDS, QUOTA_NEAR, QUOTA_USED
+from accounts.notices.kinds import ALL_KINDS, DESTINATION_DEAD, KINDS, QUOTA_NEAR, QUOTA_USED, Audience
 from accounts.notices.models import Notice, NoticeChoice
 from accounts.notices.selectors import count_unread
 from accounts.notices.services import MAX_PER_DAY, RETENTION, notices_clear, notify
@@ -151,7 +151,7 @@ def test_what_strangers_wrote_is_text(account: Account, alice: User) -> None:
 def test_each_kind_can_be_chosen_and_is_then_told_so(account: Account, alice: User) -> None:
     client = log_in(alice)
     defaults = client.get("/api/v1/notice-choices").json()
-    assert defaults == {kind.name: kind.default for kind in ALL_KINDS}
+    assert defaults == {kind.name: kind.default for kind in ALL_KINDS if kind.audience != Audience.OPERATORS}
     client.post("/notices/choices", {"quota_used": "nothing"})
     assert client.get("/api/v1/notice-choices").json() == {**defaults, "quota_used": "nothing"}
     assert notify(QUOTA_USED, USED, account=account) == 0
