@@ -115,7 +115,7 @@ def check_limit(account: Account, name: str, *, used: int, field: str, what: str
         raise ValidationError({field: f"This account may have {limit} {what}. Ask the operator for more."})
 
 
-def validate_change(name: str, value: int | None) -> None:
+def validate_change(name: str, value: int | str | None) -> None:
     """Raise ValidationError for an unknown limit and for an invalid value; None restores a default."""
     if name not in LIMITS:
         raise ValidationError(f"“{name}” is not a limit. Use one of: {', '.join(LIMITS)}.")

@@ -111,7 +111,7 @@ ACCOUNT_KEY = SharedKeys(
 
 
 @transaction.atomic
-def account_limits_set(*, account: Account, changes: Mapping[str, int | None]) -> None:
+def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
     """Change the account's own limits; None restores that of its plan, or the default. Raises ValidationError without
     a change."""
     row = Account.objects.select_for_update().get(pk=account.pk)

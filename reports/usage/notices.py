@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from accounts.account_limits import LIMITS, get_account_limit
 from accounts.models import Account
-from accounts.notices.kinds import QUOTA_NEAR, QUOTA_REFUSED, QUOTA_USED, NoticeKind
+from accounts.notices.kinds import QUOTA_NEAR, QUOTA_REFUSED, QUOTA_USED, NoticeKind, NoticeValue
 from accounts.notices.services import notify
 from accounts.plans.monthly_use import NEAR_PERCENT, USED_PERCENT, MonthlyUse
 from accounts.plans.resources import RESOURCES, count_all
@@ -65,5 +65,10 @@ def build_key(account: Account, name: str, limit: int, now: datetime) -> str:
 
 def tell(kind: NoticeKind, account: Account, percent: int, quota: int, what: str, consequence: str, key: str) -> None:
     """Write a notice; each kind has the values of its sentence."""
-    values = {"percent": percent, "quota": f"{quota:,}", "what": what, "consequence": consequence}
+    values: dict[str, NoticeValue] = {
+        "percent": percent,
+        "quota": f"{quota:,}",
+        "what": what,
+        "consequence": consequence,
+    }
     notify(kind, {name: values[name] for name in kind.sentence_values}, account=account, key=key)

@@ -23,7 +23,6 @@ from django.db.models.functions import Coalesce
 from accounts.audit.recording import record_action
 from accounts.branding import load_brand
 from accounts.mail import join_to_line
-from accounts.models import Account
 from accounts.notices.kinds import BILLING_AWAY, BILLING_LOST, CHANNEL_STOPPED, DELIVERY_FAILED
 from accounts.notices.services import notify
 from accounts.run_each import run_each
@@ -241,7 +240,7 @@ def record_failure(delivery: Delivery, error: str, now: datetime, *, internal: b
     channel.refresh_from_db()
     failing_for = now - (channel.failing_since or now)
     if channel.account is not None and failing_for >= SWITCH_OFF_AFTER:
-        switch_off(channel, channel.account, error)
+        switch_off(channel, error)
     elif channel.account is None and failing_for >= TELL_OPERATORS_AFTER:
         key = f"{channel.pk}:{channel.failing_since:%Y-%m-%dT%H:%M:%S}"
         notify(BILLING_AWAY, {"channel": channel.name, "error": error}, account=None, key=key)
@@ -265,15 +264,15 @@ def find_pause(attempts: int) -> timedelta:
     return RETRY_PAUSES[min(max(attempts, 1), len(RETRY_PAUSES)) - 1]
 
 
-def switch_off(channel: Channel, account: Account, error: str) -> None:
-    """Switch a channel of the account off and mail its owners."""
+def switch_off(channel: Channel, error: str) -> None:
+    """Switch the channel off and mail the account's owners."""
     reason = f"Switched off after a day of failures: {error}"[:200]
     with transaction.atomic():
         if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
             return
         record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})
-        notify(CHANNEL_STOPPED, {"channel": channel.name, "error": error}, account=account)
-    owners = account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
+        notify(CHANNEL_STOPPED, {"channel": channel.name, "error": error}, account=channel.owner)
+    owners = channel.owner.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
-    subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(account).sender
+    subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.owner).sender
     EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)

@@ -48,8 +48,7 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
     if channel.enabled and channel.kind != ChannelKind.EMAIL:
         check_webhook(channel)
     if before is None or (before.kind, before.target) != (channel.kind, channel.target):
-        is_mail = channel.kind == ChannelKind.EMAIL and account is not None
-        member = is_mail and is_member_address(account, channel.target)
+        member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.owner, channel.target)
         channel.confirmed = (now or timezone.now()) if member else None
     else:
         channel.confirmed = before.confirmed  # what the caller read may have been confirmed for another address

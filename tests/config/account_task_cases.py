@@ -21,6 +21,7 @@ from accounts.services.plans import account_plan_set, plan_create
 from accounts.sso.models import SsoConnection, SsoDomain
 from reports.usage import billing
 from reports.usage import notices as usage_notices
+from sites.alerts.billing import describe_account
 from sites.alerts.models import Channel, Delivery
 
 NOW = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)
@@ -118,7 +119,7 @@ def usage_for_billing(world: Any) -> Callable[[], bool]:
     Channel.objects.filter(pk=webhook.pk).update(created=NOW - DAY)
     give_plans(world, {})
     Delivery.objects.all().delete()
-    describe = billing.describe_account
+    describe = describe_account
 
     def broken(account: Account) -> dict[str, object]:
         if account.pk == world.other.account_id:

@@ -211,7 +211,7 @@ def test_managers_are_told_at_120_percent_that_events_are_rejected_and_the_banne
 ) -> None:
     account_plan_set(account=account, plan=plan_create(name="Pro", limits={"monthly_events": 10}))
     client.force_login(alice)
-    seen = []
+    seen = list[tuple[int, bool]]()
     for total in (7, 1, 2, 2):
         browse(site, *[f"/{n}" for n in range(total)], at=NOW, visitor=(total, len(seen)))
         counted(account)
