@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.account_limits import DEFAULT_LIMITS, LIMITS, MAX_MONTHLY
+from accounts.account_limits import DEFAULT_LIMITS, LIMITS, MAX_MONTHLY, PERCENTAGES
 from accounts.forms import add_errors
 from accounts.operations.views import require_operator
 from accounts.plans.models import MAX_PLAN_NAME, Plan
@@ -25,7 +25,9 @@ OFFERED = (
     "monitors", "seats", "guests",
 )  # fmt: skip
 API_LIMITS = ("management_per_minute", "clickport_per_minute", "clicky_per_minute")
+PERCENTAGE_LABELS = {"events_refused_at": "events rejected", "api_calls_refused_at": "API calls refused"}
 OTHERS = tuple(name for name in LIMITS if name not in (*OFFERED, *API_LIMITS))
+ORDER = (*OFFERED, *API_LIMITS, *OTHERS)
 
 
 class PlanForm(forms.Form):
@@ -39,9 +41,9 @@ class PlanForm(forms.Form):
     def __init__(self, data: QueryDict | None, name: str, description: str, limits: Mapping[str, int]) -> None:
         values = {get_field_name(limit): value for limit, value in limits.items()}
         super().__init__(data, initial={"name": name, "description": description, **values})
-        for limit in (*OFFERED, *API_LIMITS, *OTHERS):
+        for limit in ORDER:
             self.fields[get_field_name(limit)] = forms.IntegerField(
-                label=LIMITS[limit].meaning.partition(";")[0].capitalize(),
+                label=build_label(limit),
                 required=False,
                 min_value=0,
                 max_value=MAX_MONTHLY,
@@ -71,6 +73,25 @@ def get_field_name(limit: str) -> str:
     return f"limit_{limit}"
 
 
+def build_label(limit: str) -> str:
+    """Build the label of a limit: what it counts."""
+    meaning = LIMITS[limit].meaning.partition(";")[0]
+    return meaning[:1].upper() + meaning[1:]
+
+
+def describe_limits(plan: Plan) -> list[str]:
+    """Describe the limits of a plan, those that customers are sold first."""
+    return [describe_limit(name, plan.limits[name]) for name in ORDER if name in plan.limits]
+
+
+def describe_limit(limit: str, value: int) -> str:
+    """Describe a value of a limit in a few words: "50 sites", "any number of events in a month"."""
+    if limit in PERCENTAGES:
+        return f"{PERCENTAGE_LABELS[limit]} from {value:,} % on" if value else f"{PERCENTAGE_LABELS[limit]} never"
+    meaning, _, note = LIMITS[limit].meaning.partition("; ")
+    return f"any number of {meaning}" if not value and "any number" in note else f"{value:,} {meaning}"
+
+
 def build_help(limit: str) -> str:
     """Build the help of a limit: what 0 means, and what holds if the field is empty."""
     note = LIMITS[limit].meaning.partition("; ")[2]
@@ -82,7 +103,9 @@ def build_help(limit: str) -> str:
 def list_plan_rows(request: HttpRequest) -> HttpResponse:
     """List the plans with the number of their accounts."""
     plans = list_plans().annotate(account_count=Count("accounts"))
-    rows = [(plan, [(LIMITS[name].meaning, value) for name, value in plan.limits.items()]) for plan in plans]
+    rows = [
+        (plan, [describe_limit(name, plan.limits[name]) for name in ORDER if name in plan.limits]) for plan in plans
+    ]
     context = {"plans": rows, "settings_nav": build_account_navigation(request, "plans"), "section": "settings"}
     return render(request, "operations/plans.html", context)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from accounts.account_limits import LIMITS, get_account_limit
+from accounts.account_limits import get_account_limit
 from accounts.models import Account
 from accounts.notices.kinds import QUOTA_NEAR, QUOTA_REFUSED, QUOTA_USED, NoticeKind, NoticeValue
 from accounts.notices.services import notify
@@ -53,7 +53,7 @@ def notify_of_number(account: Account, name: str, number: int, now: datetime) ->
     if name not in account.chosen_limits or not limit or 100 * number < NEAR_PERCENT * limit:
         return
     is_full, what = number >= limit, RESOURCES[name].label.lower()
-    consequence = f"No more can be added. {LIMITS[name].meaning.capitalize()} that exist stay." if is_full else ""
+    consequence = "No more can be added; what exists stays." if is_full else ""
     kind = QUOTA_USED if is_full else QUOTA_NEAR
     tell(kind, account, 100 * number // limit, limit, what, consequence, build_key(account, name, limit, now))
 

@@ -173,6 +173,8 @@ def test_the_operators_pages_create_change_give_and_delete_a_plan(operator: Clie
     assert operator.post("/operations/plans/new", form)["Location"] == "/operations/plans"
     plan = Plan.objects.get()
     assert plan.limits == {"sites": 50, "events_refused_at": 0}
+    listed = read_html(operator.get("/operations/plans"))
+    assert "50 sites" in listed and "events rejected never" in listed
     page = operator.get(f"/operations/plans/{plan.pk}").content.decode()
     assert 'name="limit_sites" value="50"' in page and "Delete the plan" in page
     operator.post(f"/operations/plans/{plan.pk}", {**form, "name": "Agency", "limit_sites": ""})
