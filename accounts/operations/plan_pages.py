@@ -103,10 +103,11 @@ def build_help(limit: str) -> str:
 def list_plan_rows(request: HttpRequest) -> HttpResponse:
     """List the plans with the number of their accounts."""
     plans = list_plans().annotate(account_count=Count("accounts"))
-    rows = [
-        (plan, [describe_limit(name, plan.limits[name]) for name in ORDER if name in plan.limits]) for plan in plans
-    ]
-    context = {"plans": rows, "settings_nav": build_account_navigation(request, "plans"), "section": "settings"}
+    context = {
+        "plans": [(plan, describe_limits(plan)) for plan in plans],
+        "settings_nav": build_account_navigation(request, "plans"),
+        "section": "settings",
+    }
     return render(request, "operations/plans.html", context)
 
 

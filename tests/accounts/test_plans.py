@@ -138,7 +138,7 @@ def run(*words: object) -> str:
 
 def test_an_operator_writes_and_assigns_plans_with_a_command(account: Account) -> None:
     assert run() == ""
-    created = run("Pro", "--create", "sites=50", "--description", "For agencies", "--account", account.pk)
+    created = run("Pro", "sites=50", "--create", "--description", "For agencies", "--account", account.pk)
     assert created.startswith("Pro (accounts: 1) For agencies\n  sites: 50 sites\n")
     assert limits_of(account, "sites") == (50,)
     assert run("Pro", "sites=default", "seats=3").startswith("Pro (accounts: 1) For agencies\n  seats: 3 members,")

@@ -10,7 +10,7 @@ from accounts.services.plans import account_plan_set, list_plans, plan_create, p
 
 
 class Command(InstallationCommand):
-    help = "List plans, or create, change, delete or assign one: plans Pro --create sites=50 monthly_events=1000000"
+    help = "List plans, or create, change, delete or assign one: plans Pro sites=50 monthly_events=1000000 --create"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="?", help="the plan; without one, all are listed")
