@@ -70,6 +70,12 @@ def load_brand(account: Account) -> Brand:
     return _build_brand(account, host) if has_verified(account, host, Purpose.BRAND) else DEFAULT_BRAND
 
 
+def is_other_host(account: Account, entered: str) -> bool:
+    """Whether what somebody entered as the host of the white label ("": none) is another one than the account's."""
+    host, stored = entered.strip(), str(account.brand.get("host", ""))
+    return (normalize_host(host) or host) != stored
+
+
 def find_brand_by_host(host: str) -> Brand:
     """Find the brand of the account that has verified this host (with or without port); else the product's own."""
     claim = find_verified_claim(normalize_host(host), Purpose.BRAND)

@@ -7,13 +7,15 @@ from pathlib import Path
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.utils import timezone as clock
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
-from accounts.models import Membership, User
+from accounts.models import Invitation, Membership, User
 
 FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
 MAX_NAME_LENGTH = 60  # characters
+AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}  # RFC 3834, and Exchange's own
 
 
 def join_to_line(text: str) -> str:
@@ -45,10 +47,21 @@ def get_mail_folder() -> Path | None:
 
 
 def send(*, to: str, template: str, brand: Brand, **context: object) -> None:
-    """Render the template, whose first line is the subject, and send it. Raises OSError or SMTPException."""
+    """Render the template, whose first line is the subject, and send it. Raises OSError or SMTPException.
+
+    Such mails have links and codes that only their recipient may know. What a mail server returns quotes them, so it
+    never goes to the host of a white label, whose account receives mail there; programs that answer mails are told not
+    to.
+    """
     text = render_to_string(template, {"brand": brand, **context})
     subject, _, body = text.strip().partition("\n")
-    EmailMessage(subject=subject.strip(), body=body.strip() + "\n", from_email=brand.sender, to=[to]).send()
+    EmailMessage(
+        subject=subject.strip(),
+        body=body.strip() + "\n",
+        from_email=settings.BOUNCE_ADDRESS if brand.white_label else settings.DEFAULT_FROM_EMAIL,
+        to=[to],
+        headers={"From": brand.sender, **AUTOMATIC},
+    ).send()
 
 
 def choose_link_brand(brand: Brand, user: User) -> Brand:
@@ -62,3 +75,15 @@ def choose_link_brand(brand: Brand, user: User) -> Brand:
     memberships = Membership.objects.accepted().filter(user=user).select_related("account")[:2]
     brands = [load_brand(membership.account) for membership in memberships]
     return brand if brands == [brand] else DEFAULT_BRAND
+
+
+def choose_code_brand(brand: Brand, user: User) -> Brand:
+    """Choose the brand of a mail with a code and without a link: also that of an account that invites the user, who has
+    not joined any yet. They enter the code on that account's host, where our name must not appear.
+    """
+    if not brand.white_label or user.is_operator or Membership.objects.accepted().filter(user=user).exists():
+        return choose_link_brand(brand, user)
+    invitations = Invitation.objects.open().filter(email=user.email, expires__gt=clock.now())
+    accounts = [invitation.account for invitation in invitations.select_related("account")]
+    is_inviting = any(account is not None and load_brand(account) == brand for account in accounts)
+    return simplify_brand_name(brand) if is_inviting else DEFAULT_BRAND

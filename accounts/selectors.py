@@ -11,7 +11,7 @@ from django.db.models.functions import RowNumber
 
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
 from accounts.permissions import has_second_factor
-from accounts.sso.rules import find_required_connection
+from accounts.sso.rules import find_enforced_connection
 
 Row = TypeVar("Row", bound=Model)
 CHANGELOG_PREFERENCE = "changelog"  # of a user: the latest version whose changes they have read
@@ -40,7 +40,7 @@ def explain_password_refusal(user: User) -> str:
     """Explain why the right password alone opens no API for this user; "" if it does."""
     if has_unverified_address(user):
         return "This user's e-mail address is not verified yet. Log in with a browser to verify it."
-    if find_required_connection(user) is not None:
+    if find_enforced_connection(user.email) is not None:  # the emergency owner needs a second factor, too
         return "This user logs in through single sign-on, so the password opens nothing. Use a key of the account."
     if has_second_factor(user):
         return "This user has a second factor, so the password is not enough. Use a key of the account."

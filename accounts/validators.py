@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db.models import CheckConstraint, Choices, Q
 
 from accounts.host_names import is_public_host, normalize_host
 
+MAX_ADDRESS_LENGTH = 254
+NO_DOMAIN = frozenset("/?#:[]@")  # what `normalize_host` would cut off: an address with it stays invalid
 ACCENT_PATTERN = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -24,6 +27,24 @@ def clean_name(value: object) -> str:
     if not 0 < len(name) <= 120:
         raise ValidationError({"name": "Use 1 to 120 characters."})
     return name
+
+
+def normalize_address(text: str) -> str:
+    """Normalize an e-mail address: in lower case, its domain in ASCII (IDNA 2008), so that each domain has one
+    spelling. What is no address comes back as something that is none."""
+    local, at, domain = text.strip().lower().rpartition("@")
+    if not at or NO_DOMAIN & set(domain):
+        return f"{local}{at}{domain}"
+    return f"{local}@{normalize_host(domain)}"
+
+
+def clean_address(text: str) -> str:
+    """Normalize an e-mail address. Raises ValidationError for what is none."""
+    address = normalize_address(text)
+    validate_email(address)
+    if len(address) > MAX_ADDRESS_LENGTH:
+        raise ValidationError(f"An e-mail address has at most {MAX_ADDRESS_LENGTH} characters.")
+    return address
 
 
 def shorten_name(name: str) -> str:

@@ -4,6 +4,8 @@ import tomllib
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
+from django.contrib.messages import constants as messages
+
 from config.env import BASE_DIR, build_database_settings, read_env, read_or_default
 from config.file_permissions import restrict_new_files
 
@@ -106,6 +108,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# Ends of the classes of notices in static/css/components.css
+MESSAGE_TAGS = {messages.INFO: "", messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
 
 FALLBACK_DATABASE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}  # until DATABASE_URL is corrected
 DATABASES = {
@@ -252,6 +257,8 @@ globals().update(
 )
 BASE_HOST = read_or_default("BASE_URL", lambda: urlsplit(BASE_URL).hostname, None, MISTAKES) or "localhost"
 DEFAULT_FROM_EMAIL = parseaddr(f"Footfall <footfall@{BASE_HOST}>")[1]
+# Where mails in the name of a white label return that cannot be delivered; recipients can read it, so it names nobody
+BOUNCE_ADDRESS = f"noreply@{BASE_HOST}"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

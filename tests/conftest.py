@@ -41,7 +41,6 @@ import django
 import hypothesis
 import pytest
 from django.conf import settings
-from django.core.cache import caches
 from django.core.signals import request_started
 from django.db import transaction
 from django.template import Context, Template
@@ -389,9 +388,8 @@ def forget_sites() -> Iterator[None]:
     site_cache.forget()
     budgets.forget_budgets()
     refused_clients.forget()
-    for cache in caches.all():
-        cache.clear()
     from tests.support import state
 
+    state.clear_caches()
     state.flush_redis(state.current())
     state.restart()

@@ -27,6 +27,7 @@ SILENT = {
     "links/services/links.py set_related_rows": "datapoint_update records the names of the rows",
     "sites/alerts/services.py alert_notify": "a notification is no change of the alert",
     "accounts/services/users.py user_email_verify": "follows from a user who is created, or from a mailed code",
+    "accounts/services/users.py _delete_rows_of_others": "nobody logs in by them; the address's own user is recorded",
     "accounts/services/sessions.py _end": "session_end and sessions_end record it",
     "accounts/notices/services.py notify": "it tells of what is recorded where it happens",
     "accounts/notices/services.py notices_mark": "what a person has read is theirs",

@@ -28,9 +28,8 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.account_limits import get_account_limit
 from accounts.models import Account, Membership, User
-from accounts.permissions import Bearer, leave_out_locked
+from accounts.permissions import Bearer, leave_out_locked, list_sso_accounts
 from accounts.security.sessions import hash_session_key
-from accounts.sso.rules import has_recent_login
 from accounts.threads import release_connections
 from tracking import live
 from tracking.event import Event
@@ -48,23 +47,30 @@ class TooManyStreams(Exception):
     """The limit of open streams is reached; the text says which limit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Viewer:
     """Who opened a stream, in which account and session (its key as stored in the database).
 
-    `login_hash` changes when the user changes the password.
+    `login_hash` changes when the user changes the password. `used_provider`: the session was begun at the account's
+    provider, which counts as a second factor there.
     """
 
     user_id: int
     account: Account
     session_key: str
     login_hash: str
+    used_provider: bool
 
 
 def create_viewer(request: HttpRequest, user: User, account: Account) -> Viewer:
     """Return the viewer for a request of a signed-in user."""
-    stored_key = hash_session_key(request.session.session_key or "")
-    return Viewer(user.pk, account, stored_key, user.get_session_auth_hash())
+    return Viewer(
+        user_id=user.pk,
+        account=account,
+        session_key=hash_session_key(request.session.session_key or ""),
+        login_hash=user.get_session_auth_hash(),
+        used_provider=account.pk in list_sso_accounts(user),
+    )
 
 
 class LiveStream(Generic[Scope]):
@@ -139,23 +145,31 @@ class OpenStreams:
 
     def add(self, stream: AnyStream) -> None:
         """Add a stream. Raises TooManyStreams."""
-        viewer = stream.viewer
+        with self._lock:
+            self._check_limits(stream.viewer)
+            self._streams.add(stream)
+
+    def check_limits(self, viewer: Viewer) -> None:
+        """Raise TooManyStreams if the viewer may open no further stream."""
+        with self._lock:
+            self._check_limits(viewer)
+
+    def _check_limits(self, viewer: Viewer) -> None:
+        """Raise TooManyStreams if the viewer may open no further stream. The caller holds the lock."""
         max_of_user = get_account_limit(viewer.account, "streams_per_user")
         max_of_account = get_account_limit(viewer.account, "streams")
         now = time.monotonic()
-        with self._lock:
-            for other in [other for other in self._streams if other.never_started(now)]:
-                self._streams.discard(other)
-            viewers = [other.viewer for other in self._streams]
-            if sum(other.user_id == viewer.user_id for other in viewers) >= max_of_user:
-                raise TooManyStreams(
-                    f"You have {max_of_user} live views open, which is the limit for one person. Close one."
-                )
-            if sum(other.account.pk == viewer.account.pk for other in viewers) >= max_of_account:
-                raise TooManyStreams(f"{max_of_account} live views of this account are open, which is its limit.")
-            if len(viewers) >= MAX_STREAMS:
-                raise TooManyStreams("This server has as many live views open as it can handle.")
-            self._streams.add(stream)
+        for other in [other for other in self._streams if other.never_started(now)]:
+            self._streams.discard(other)
+        viewers = [other.viewer for other in self._streams]
+        if sum(other.user_id == viewer.user_id for other in viewers) >= max_of_user:
+            raise TooManyStreams(
+                f"You have {max_of_user} live views open, which is the limit for one person. Close one."
+            )
+        if sum(other.account.pk == viewer.account.pk for other in viewers) >= max_of_account:
+            raise TooManyStreams(f"{max_of_account} live views of this account are open, which is its limit.")
+        if len(viewers) >= MAX_STREAMS:
+            raise TooManyStreams("This server has as many live views open as it can handle.")
 
     def remove(self, stream: AnyStream) -> None:
         """Remove a stream; may be called twice."""
@@ -182,10 +196,14 @@ def refresh_scopes(streams: list[AnyStream], now: float) -> None:
     if not streams:
         return
     session_keys, members = find_valid_session_keys(streams), load_memberships_by_viewer(streams)
+    unlocked = {member.pk for member in leave_out_locked(members.values())}
     for stream in streams:
-        member = members.get((stream.viewer.user_id, stream.viewer.account.pk))
+        member, viewer = members.get((stream.viewer.user_id, stream.viewer.account.pk)), stream.viewer
+        is_usable = member is not None and (member.pk in unlocked or viewer.used_provider)
         stream.scope = (
-            read_scope_of_member(stream, member) if member and stream.viewer.session_key in session_keys else None
+            read_scope_of_member(stream, member)
+            if member is not None and is_usable and viewer.session_key in session_keys
+            else None
         )
         stream.checked_at = now
 
@@ -214,10 +232,23 @@ def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int]
     rows = Membership.objects.accepted().filter(
         user__in=users, account__in=accounts, account__suspended=None, user__is_active=True
     )
-    found = list(rows.select_related("user", "account"))
-    usable = leave_out_locked(found)
-    usable += [row for row in found if row not in usable and has_recent_login(row)]  # single sign-on counts as a factor
-    return {(row.user_id, row.account_id): row for row in usable}
+    return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
+
+
+def refuse_stream(viewer: Viewer) -> HttpResponse | None:
+    """Build the refusal if the viewer may open no further stream, before anything is queried for one."""
+    try:
+        open_streams.check_limits(viewer)
+    except TooManyStreams as error:
+        return build_refusal(error)
+    return None
+
+
+def build_refusal(error: TooManyStreams) -> HttpResponse:
+    """Build a response with 429 that says which limit is reached."""
+    response = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpResponse:
@@ -225,8 +256,6 @@ def build_live_response(stream: AnyStream) -> HttpResponse | StreamingHttpRespon
     try:
         open_streams.add(stream)
     except TooManyStreams as error:
-        response = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
-        response["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return build_refusal(error)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
     return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.exports.models import Export, ExportState
 from accounts.exports.registry import EXPORT_KINDS, ExportRequest
 from accounts.models import Membership, Role
-from accounts.permissions import leave_out_locked
+from accounts.permissions import is_key_locked
 
 LINK_SECONDS = 3_600
 SALT = "accounts.exports"
@@ -20,7 +20,7 @@ SALT = "accounts.exports"
 
 def select_exports(membership: Membership, areas: Collection[str] | None = None) -> QuerySet[Export]:
     """Select the exports of a membership (of the account's key, if it is not stored), in some areas only if given."""
-    rows = Export.objects.select_related("account", "membership__user", "membership__account")
+    rows = Export.objects.select_related("account", "membership__user", "membership__account__sso")
     own = rows.filter(account=membership.account, membership=membership if membership.pk else None)
     if areas is None:
         return own
@@ -28,13 +28,14 @@ def select_exports(membership: Membership, areas: Collection[str] | None = None)
 
 
 def find_membership_of(export: Export) -> Membership | None:
-    """Return the membership with whose rights an export is read; None if it has ended or is locked."""
+    """Return the membership with whose rights an export is read; None if it has ended or is locked, as for a token:
+    the file is written and downloaded outside of the session, which knows how the person logged in."""
     if export.membership_id is None:
         return Membership(account=export.account, role=Role.ADMIN)
     membership = export.membership
     if membership is None or membership.accepted is None or not membership.user.is_active:
         return None
-    return membership if leave_out_locked([membership]) else None
+    return None if is_key_locked(membership) else membership
 
 
 def is_readable(export: Export) -> bool:
@@ -66,4 +67,4 @@ def find_by_link(token: str) -> Export | None:
     except signing.BadSignature:
         return None
     rows = Export.objects.filter(pk=number, state=ExportState.DONE, account__suspended=None)
-    return rows.select_related("account", "membership__user", "membership__account").first()
+    return rows.select_related("account", "membership__user", "membership__account__sso").first()

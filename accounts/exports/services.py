@@ -99,7 +99,7 @@ def list_due(now: datetime) -> list[Export]:
     lost = Q(state=ExportState.RUNNING, started__lte=now - CLAIM)
     rows = Export.objects.filter(waiting | lost, account__suspended=None)
     ranked = rank_by_account(rows, "account_id", "created")
-    return list(ranked.select_related("account", "membership__user", "membership__account")[:MAX_IN_RUN])
+    return list(ranked.select_related("account", "membership__user", "membership__account__sso")[:MAX_IN_RUN])
 
 
 def export_claim(*, export: Export, now: datetime) -> bool:

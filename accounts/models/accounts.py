@@ -15,13 +15,14 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from accounts.keys import derive_guid, hash_key
+from accounts.models.addresses import AddressField
 from accounts.validators import build_choice_check
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
-        """Create a user with this e-mail, stored in lower case. Without a password nobody can log in as them."""
-        user = self.model(email=email.strip().lower(), **fields)
+        """Create a user with this e-mail. Without a password nobody can log in as them."""
+        user = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -34,7 +35,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """A person who logs in, by e-mail."""
 
-    email = models.EmailField(unique=True)
+    email = AddressField(unique=True)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
     is_operator = models.BooleanField(default=False, help_text="May see the installation's own pages")
@@ -242,7 +243,7 @@ class Invitation(models.Model):
     """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="invitations")
-    email = models.EmailField(blank=True)
+    email = AddressField(blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
     token_hash = models.CharField(max_length=64, unique=True)
     grants = models.JSONField(default=list, blank=True, help_text="[kind, id, right] given on acceptance")
@@ -252,7 +253,8 @@ class Invitation(models.Model):
     )  # fmt: skip
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     link_shown = models.BooleanField(
-        default=False, help_text="Somebody else than the invited person saw the link: it proves no address"
+        default=False,
+        help_text="Somebody else than the invited person saw the link, or can on its host: it proves no address",
     )
     created = models.DateTimeField(default=timezone.now, help_text="When its link was made")
     expires = models.DateTimeField(help_text="When its link stops working")

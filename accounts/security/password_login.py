@@ -14,6 +14,7 @@ from accounts.security import rate_limits
 from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.recognized_devices import LOGIN_DEVICES, is_recognized_network, remember_network
+from accounts.validators import normalize_address
 
 COOKIE_PATH = "/login"  # only log-in pages read the cookie
 
@@ -35,10 +36,11 @@ class TooManyAttempts(Exception):
 
 
 def check_credentials(request: HttpRequest, email: str, password: str) -> User | None:
-    """Return the user with this e-mail (lower case) and password, or None. The attempt is counted first.
+    """Return the user with this e-mail and password, or None. The attempt is counted first, of all spellings together.
 
     Raises TooManyAttempts or HashingBusy if the password was not checked.
     """
+    email = normalize_address(email)
     limits = choose_login_limits(request, email)
     if wait := rate_limits.count_attempt(*limits):
         raise TooManyAttempts(wait)

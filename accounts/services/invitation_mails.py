@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accounts import mail
-from accounts.branding import load_brand
+from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.models import Invitation
 from accounts.services.invitations import invitation_link_show
 
@@ -49,7 +49,7 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMailin
     """
     account = invitation.account
     assert account is not None and invitation.token, "only a newly created invitation has its token"
-    brand, link = mail.simplify_brand_name(load_brand(account)), build_join_link(invitation)
+    brand, link = mail.simplify_brand_name(choose_invitation_brand(invitation)), build_join_link(invitation)
     context = {
         "account_name": mail.simplify_name(str(account)), "inviter": mail.format_inviter(inviter),
         "days": settings.INVITATION_DAYS, "role": invitation.get_role_display(),
@@ -71,14 +71,21 @@ def _show_link(invitation: Invitation, link: str) -> InvitationMailing:
     return InvitationMailing(mailed=False, link=link)
 
 
+def choose_invitation_brand(invitation: Invitation) -> Brand:
+    """Choose the brand of an invitation: the product's own for a link that proves the address, since whoever controls
+    the host of a link can read it."""
+    assert invitation.account is not None, "an invitation to join has an account"
+    return load_brand(invitation.account) if invitation.link_shown else DEFAULT_BRAND
+
+
 def build_join_link(invitation: Invitation) -> str:
-    """Build the address of an invitation that just got its link, on the host of the account's brand."""
-    assert invitation.account is not None and invitation.token, "only a new link has its token"
-    return load_brand(invitation.account).base_url + reverse("accounts:join", args=[invitation.token])
+    """Build the address of an invitation that just got its link, on the host of the invitation's brand."""
+    assert invitation.token, "only a new link has its token"
+    return choose_invitation_brand(invitation).base_url + reverse("accounts:join", args=[invitation.token])
 
 
 def is_proof_of_address(invitation: Invitation) -> bool:
-    """Whether who opens the link owns the invited address: only the mail had it.
+    """Whether who opens the link owns the invited address: only the mail had it, and it leads to our own host.
 
     Where mail is written to files no address can be verified, so every link counts as proof.
     """

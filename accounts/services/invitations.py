@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone as clock
@@ -21,6 +20,7 @@ from accounts import mail
 from accounts.account_limits import check_limit
 from accounts.audit.context import build_user_actor
 from accounts.audit.recording import record_action
+from accounts.branding import load_brand
 from accounts.keys import hash_key
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.models.accounts import compute_link_end
@@ -41,6 +41,7 @@ from accounts.services import (
     user_create,
 )
 from accounts.services.sso_former_members import former_member_forget
+from accounts.validators import clean_address
 
 SETUP_HOURS = 24
 CLOSED_DAYS = 90  # for which used and revoked links are explained to who opens them
@@ -103,9 +104,8 @@ def invitation_create(
 
     A guest who was added with a key of their own and has not joined keeps key and rights.
     """
-    address = email.strip().lower()
     try:
-        validate_email(address)
+        address = clean_address(email)
     except ValidationError as error:
         raise ValidationError({"email": error.messages}) from error
     if role not in Role.values or (role == Role.OWNER and by.role != Role.OWNER):
@@ -225,8 +225,9 @@ def _create_and_revoke_earlier(
     _delete_old_invitations(account, now)
     account.invitations.open().filter(email=email).update(revoked=now)
     invitation = Invitation.objects.create(
-        account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id
-    )
+        account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id,
+        link_shown=_is_link_exposed(account),
+    )  # fmt: skip
     record_action("invitation.created", invitation)
     _notify_invited_user(invitation, by)
     return invitation
@@ -253,10 +254,18 @@ def _replace_link(invitation: Invitation, by: Membership, *, is_shown: bool) -> 
         invited_by_id=invitation.invited_by_id, created=invitation.created, expires=invitation.expires, revoked=now,
     )  # fmt: skip
     invitation.make_token()
-    invitation.link_shown, invitation.invited_by_id = is_shown, by.user_id
+    invitation.link_shown, invitation.invited_by_id = is_shown or _is_link_exposed(account), by.user_id
     invitation.created, invitation.expires = now, compute_link_end()
     invitation.save()
     earlier.save()
+
+
+def _is_link_exposed(account: Account) -> bool:
+    """Whether a link in a mail proves no address because it names the host of the account's white label.
+
+    Whoever controls that host sees the link as soon as somebody, or a program that checks mails, follows it.
+    """
+    return load_brand(account).white_label
 
 
 def _notify_invited_user(invitation: Invitation, by: Membership) -> None:
@@ -321,7 +330,7 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
         membership = existing
     else:
         membership = _accept_membership(invitation, user, existing, now)
-    former_member_forget(account=membership.account, email=user.email)
+    former_member_forget(account=membership.account, user=user)
     for kind, object_id, right in invitation.grants:
         _add_grant(membership, kind, object_id, right)
     changes = {"role": (None, membership.role), "grants": (None, invitation.grants)}

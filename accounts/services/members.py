@@ -25,8 +25,13 @@ from accounts.revocation import (
 from accounts.services.accounts import account_lock
 from accounts.services.sso_former_members import former_member_remember
 from accounts.services.users import placeholder_user_delete
+from accounts.sso.models import SsoConnection
 
 MAX_GRANTS = 10_000
+EMERGENCY_OWNER = (
+    "This person is the emergency owner of single sign-on: an owner chooses another one first, under Settings → Single "
+    "sign-on."
+)
 GrantRows = Iterable[tuple[str, int, str]]  # (kind, id, right)
 
 
@@ -220,8 +225,17 @@ def clean_grants(account: Account, grants: GrantRows) -> list[tuple[str, int, st
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 
+def is_emergency_owner(membership: Membership) -> bool:
+    """Whether the member is the owner who can log in when the provider fails, in an account with “SSO only”."""
+    connections = SsoConnection.objects.filter(account=membership.account_id, enforced=True)
+    return membership.role == Role.OWNER and connections.filter(way_back=membership.user_id).exists()
+
+
 def _require_another_owner(membership: Membership) -> None:
+    """Raise ValidationError for the only owner, and for the emergency owner."""
     account_lock(membership.account)
+    if is_emergency_owner(membership):
+        raise ValidationError({"role": EMERGENCY_OWNER})
     owners = Membership.objects.accepted().filter(account=membership.account, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise ValidationError({"role": "An account needs an owner; make somebody else owner first."})

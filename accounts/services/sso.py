@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from accounts.audit.context import build_user_actor
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.audit.repetition import record_repeatable
+from accounts.host_names import format_host
 from accounts.models import Account, Membership, Role, User
 from accounts.permissions import has_second_factor
 from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
@@ -103,8 +105,7 @@ def sso_enforce(*, connection: SsoConnection, enforced: bool, way_back: User | N
     connection.save(update_fields=["enforced", "way_back"])
     record_change("sso.changed", connection, before)
     if enforced and not before.get("enforced"):
-        for user in list_covered_users(connection).exclude(pk=connection.way_back_id or 0):
-            sessions_end(user=user, keep=keep)
+        covered_sessions_end(connection=connection, keep=keep)
     elif former is not None and find_required_connection(former) is not None:
         sessions_end(user=former, keep=keep)
 
@@ -121,11 +122,27 @@ def _check_can_enforce(connection: SsoConnection, way_back: User | None) -> None
         raise ValidationError({"way_back": f"{way_back} needs a password and a second factor first."})
 
 
-def list_covered_users(connection: SsoConnection) -> QuerySet[User]:
-    """Select the users whose address lies in a verified domain of the connection."""
+@transaction.atomic
+def covered_sessions_end(*, connection: SsoConnection, domain: str = "", keep: str = "") -> None:
+    """End the sessions (but the one with the key `keep`) of the people whom an enforced connection covers now (of all
+    its domains, or of one): they may not have come through the provider.
+
+    Those of the emergency owner stay, if they could log in without it.
+    """
+    users = list_covered_users([domain] if domain else list_verified_domains(connection))
+    way_back = connection.way_back
+    if way_back is not None and find_required_connection(way_back) is None and has_second_factor(way_back):
+        users = users.exclude(pk=way_back.pk)
+    for user in users:
+        sessions_end(user=user, keep=keep)
+
+
+def list_covered_users(domains: Iterable[str]) -> QuerySet[User]:
+    """Select the users whose address lies in one of the domains, or in its Unicode spelling, which the upgrade to one
+    spelling left where another user had the same address."""
     users = User.objects.none()
-    for domain in list_verified_domains(connection):
-        users = users | User.objects.filter(email__endswith=f"@{domain}")
+    for spelling in {spelling for domain in domains for spelling in (domain, format_host(domain))}:
+        users = users | User.objects.filter(email__endswith=f"@{spelling}")
     return users
 
 
@@ -151,7 +168,7 @@ def _accept(membership: Membership, user: User, now: datetime) -> None:
     membership.accepted = now
     member_role_store(membership=membership, role=membership.role, fields=["accepted"])
     membership.invitations.open().update(revoked=now)
-    former_member_forget(account=membership.account, email=user.email)
+    former_member_forget(account=membership.account, user=user)
     changes = {"role": (None, membership.role)}
     record_action("member.joined", membership, changes=changes, actor=build_user_actor(user))
 
@@ -159,7 +176,7 @@ def _accept(membership: Membership, user: User, now: datetime) -> None:
 @transaction.atomic
 def _join(connection: SsoConnection, user: User, now: datetime) -> Membership | None:
     """Create the membership, unless the person was removed or the account has no seat for them."""
-    role = find_role_to_join(connection, user.email)
+    role = find_role_to_join(connection, user)
     if role is None:
         sso_refusal_record(connection=connection, email=user.email, reason=REMOVED)
         return None

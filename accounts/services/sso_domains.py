@@ -14,8 +14,7 @@ from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_ac
 from accounts.host_names import is_public_host, normalize_host
 from accounts.run_each import run_each
 from accounts.security import rate_limits
-from accounts.services.sessions import sessions_end
-from accounts.services.sso import list_covered_users
+from accounts.services.sso import covered_sessions_end
 from accounts.sso.models import RECORD_LABEL, SsoConnection, SsoDomain
 
 MAX_DOMAINS = 20
@@ -109,9 +108,7 @@ def _verify(row: SsoDomain, now: datetime) -> None:
     row.save()
     record_action("sso_domain.verified", row)
     if row.connection.enforced:
-        for user in list_covered_users(row.connection).filter(email__endswith=f"@{row.domain}"):
-            if user.pk != row.connection.way_back_id:
-                sessions_end(user=user)
+        covered_sessions_end(connection=row.connection, domain=row.domain)
 
 
 @transaction.atomic

@@ -14,6 +14,8 @@ from django.db import transaction
 from accounts.audit.recording import read_fields, record_action
 from accounts.audit.subjects import Changes
 from accounts.models import Account
+from accounts.services.sso import covered_sessions_end
+from accounts.sso.models import SsoConnection
 
 MAX_COLLECTION_DAYS, DEFAULT_COLLECTION_DAYS = 90, 30
 MAX_REASON_LENGTH = 300
@@ -43,12 +45,18 @@ def account_suspend(*, account: Account, reason: str, collection_days: int, now:
 
 @transaction.atomic
 def account_resume(*, account: Account) -> None:
-    """End the suspension of an account; does nothing if it is not suspended."""
+    """End the suspension of an account; does nothing if it is not suspended.
+
+    Where single sign-on is enforced, sessions of its people end: the rule had no effect meanwhile.
+    """
     if account.suspended is None:
         return
     account.suspended, account.suspension_reason, account.collection_ends = None, "", None
     changes = _store_suspension(account)
     record_action("account.resumed", account, changes=changes, accounts=[account.pk, None])
+    connection = SsoConnection.objects.filter(account=account, enforced=True).first()
+    if connection is not None:
+        covered_sessions_end(connection=connection)
 
 
 def _store_suspension(account: Account) -> Changes:

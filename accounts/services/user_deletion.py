@@ -9,7 +9,7 @@ from accounts.audit.context import build_user_actor, describe_user
 from accounts.audit.recording import record_action
 from accounts.models import Account, Membership, Role, User
 from accounts.services.accounts import account_lock
-from accounts.services.members import member_remove
+from accounts.services.members import is_emergency_owner, member_remove
 from accounts.services.sessions import sessions_end
 from accounts.services.users import placeholder_user_get_or_create
 
@@ -23,7 +23,16 @@ def list_accounts_without_other_owner(user: User) -> list[Account]:
 
 
 def check_deletable(user: User) -> None:
-    """Raise ValidationError if the user must not go yet: an account, or the installation, would have nobody left."""
+    """Raise ValidationError if the user must not go yet: an account, or the installation, would have nobody left, or
+    nobody who can log in when the provider fails."""
+    memberships = user.memberships.accepted().select_related("account").order_by("account__name", "pk")
+    depending = [membership.account for membership in memberships if is_emergency_owner(membership)]
+    if depending:
+        names = ", ".join(str(account) for account in depending)
+        raise ValidationError(
+            f"You are the emergency owner of single sign-on in {names}. Choose another one first, under Settings → "
+            "Single sign-on."
+        )
     accounts = list_accounts_without_other_owner(user)
     if accounts:
         names = ", ".join(str(account) for account in accounts)

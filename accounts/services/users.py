@@ -11,7 +11,6 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 
 from accounts.audit.recording import read_fields, record_action, record_change
@@ -20,7 +19,7 @@ from accounts.selectors import CHANGELOG_PREFERENCE
 from accounts.services.accounts import account_create
 from accounts.services.personal_tokens import personal_tokens_revoke
 from accounts.services.sessions import sessions_end
-from accounts.validators import shorten_name
+from accounts.validators import clean_address, normalize_address, shorten_name
 
 P = ParamSpec("P")
 
@@ -33,8 +32,8 @@ def user_create(*, email: str, password: str, name: str = "", operator: bool = F
     code that is mailed there. Raises ValidationError for an address that is used or
     invalid, and for a weak password.
     """
-    address, full_name = email.strip().lower(), shorten_name(name)
-    _run_validator("email", validate_email, address)
+    address, full_name = normalize_address(email), shorten_name(name)
+    _run_validator("email", clean_address, address)
     user = User.objects.filter(email=address).first() or User(email=address)
     if user.pk is not None and not is_placeholder(user):
         raise ValidationError({"email": "There is already a user with this address."})
@@ -44,6 +43,7 @@ def user_create(*, email: str, password: str, name: str = "", operator: bool = F
     _run_validator("password", validate_password, password, user)
     user.set_password(password)
     user.save()
+    _delete_rows_of_others(user)
     if is_verified:
         user_email_verify(user=user)
     else:
@@ -58,7 +58,7 @@ def user_sign_up(*, email: str, password: str | None, name: str, account_name: s
 
     Without a password they log in by a passkey. Raises ValidationError.
     """
-    user = User(email=email.strip().lower(), name=shorten_name(name))
+    user = User(email=email, name=shorten_name(name))
     user.set_password(password)
     user.save()
     record_action("user.created", user)
@@ -74,9 +74,16 @@ def user_email_verify(*, user: User, keep: SocialAccount | None = None) -> None:
     If somebody had signed up with the address and not proven it, that may have been a stranger: all ways in that they
     made end, but for `keep`, the identity at a provider that proves the address now.
     """
+    _delete_rows_of_others(user)
     if EmailAddress.objects.filter(user=user, email=user.email, verified=False).exists():
         user_ways_in_end(user=user, keep=keep)
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
+
+
+def _delete_rows_of_others(user: User) -> None:
+    """Delete what other users have stored of the user's address, which providers used to name beside their own: nobody
+    logs in by it, and it would keep the user from verifying it."""
+    EmailAddress.objects.filter(email=user.email).exclude(user=user).delete()
 
 
 @transaction.atomic
@@ -131,9 +138,8 @@ def placeholder_user_get_or_create(*, email: str) -> User:
 
     Raises ValidationError for an invalid address.
     """
-    address = email.strip().lower()
     try:
-        validate_email(address)
+        address = clean_address(email)
     except ValidationError:
         raise ValidationError({"email": "This is not an e-mail address."}) from None
     return User.objects.get_or_create(email=address, defaults={"password": make_password(None)})[0]

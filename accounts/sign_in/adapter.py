@@ -35,6 +35,7 @@ from accounts.sign_in.devices import describe_browser, describe_place
 from accounts.sign_in.sso_login import admit_user, complete_login, did_just_use_provider, find_used_connection
 from accounts.sso.provider import PROVIDER
 from accounts.sso.rules import find_required_connection
+from accounts.validators import clean_address
 
 log = logging.getLogger(__name__)
 REVIEW_TOKENS = "review_tokens"  # in the session of somebody with API tokens who resets their password
@@ -75,7 +76,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def authenticate(self, request: HttpRequest, **credentials: str) -> User | None:
         """Check e-mail and password with our limits. Raises TooManyAttempts or HashingBusy."""
-        return check_credentials(request, credentials["email"].lower(), credentials["password"])
+        return check_credentials(request, credentials["email"], credentials["password"])
+
+    def clean_email(self, email: str) -> str:
+        """Normalize an address that a form of allauth's has got. Raises ValidationError for what is none."""
+        return clean_address(email)
 
     def reauthenticate(self, user: User, password: str) -> bool:
         """Check the password of a user who is logged in. Raises ValidationError after too many attempts."""
@@ -139,9 +144,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return url
 
     def get_login_stages(self) -> list[str]:
-        """List the steps of a log-in, with our own second factor."""
+        """List the steps of a log-in, with our own second factor; whether it may be done this way is asked last."""
         ours = {"allauth.mfa.stages.AuthenticateStage": "accounts.sign_in.sso_login.SecondFactorStage"}
-        return [ours.get(stage, stage) for stage in super().get_login_stages()]
+        steps = [ours.get(stage, stage) for stage in super().get_login_stages()]
+        return [*steps, "accounts.sign_in.sso_login.LastStage"]
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Send a disabled user back to the log-in page."""
@@ -166,7 +172,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """
         user = context.get("user")
         template = f"accounts/mail/{template_prefix.rpartition('/')[2]}.txt"
-        brand = self.choose_brand(user if isinstance(user, User) else User.objects.filter(email=email).first())
+        person = user if isinstance(user, User) else User.objects.filter(email=email).first()
+        brand = self.choose_code_brand(person) if "code" in context else self.choose_brand(person)
         try:
             mail.send(to=email, template=template, brand=brand, **{**context, "email": email})
         except (OSError, SMTPException) as error:
@@ -189,6 +196,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         Anybody can send a request to any host.
         """
         return mail.choose_link_brand(get_request_brand(self.request), user) if user else DEFAULT_BRAND
+
+    def choose_code_brand(self, user: User | None) -> Brand:
+        """Choose the brand of a mail that has a code and no link."""
+        return mail.choose_code_brand(get_request_brand(self.request), user) if user else DEFAULT_BRAND
 
 
 def read_arguments(options: Mapping[str, object]) -> Mapping[str, object]:

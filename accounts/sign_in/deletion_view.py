@@ -24,6 +24,7 @@ from accounts.models import User
 from accounts.revocation import list_ending_access
 from accounts.services.user_deletion import check_deletable, user_delete
 from accounts.settings_parts import build_account_navigation
+from accounts.validators import normalize_address
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class DeletionForm(forms.Form):
 
     def clean_email(self) -> str:
         """Check that it is the user's."""
-        email = str(self.cleaned_data["email"]).lower()
+        email = normalize_address(self.cleaned_data["email"])
         if email != self.user.email:
             raise ValidationError(f"Your address is {self.user.email}.")
         return email

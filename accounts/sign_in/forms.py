@@ -25,7 +25,7 @@ from accounts.security.password_login import TooManyAttempts
 from accounts.selectors import get_sign_up
 from accounts.services import is_placeholder
 from accounts.sso.rules import find_enforced_connection, find_required_connection
-from accounts.validators import clean_name
+from accounts.validators import clean_name, normalize_address
 
 EMAIL_INPUT = forms.EmailInput(attrs={"autocomplete": "username"})
 CURRENT_PASSWORD_INPUT = forms.PasswordInput(attrs={"autocomplete": "current-password"})
@@ -42,8 +42,9 @@ OK_STATUS = FormStatus(200, 0)
 
 
 def check_no_sso(email: str) -> str:
-    """Return the address. Raises ValidationError if its people log in through single sign-on only."""
-    if find_enforced_connection(email) is not None:
+    """Return the address. Raises ValidationError if its people log in through single sign-on only, be it after the end
+    of a suspension."""
+    if find_enforced_connection(email, even_suspended=True) is not None:
         raise ValidationError("People with this address log in through single sign-on.")
     return email
 
@@ -63,7 +64,7 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]
 
     def clean(self) -> dict[str, object]:
         """Check the password; the reason if it was not checked is in `form_status`."""
-        self.cleaned_data["login"] = self.cleaned_data.get("email", "")
+        self.cleaned_data["login"] = normalize_address(self.cleaned_data.get("email", ""))
         try:
             cleaned: dict[str, object] = super().clean()
         except TooManyAttempts as error:
@@ -150,7 +151,7 @@ class EmailChangeForm(AddEmailForm):  # type: ignore[misc]
 
     def clean_email(self) -> str:
         """Check that neither address belongs to single sign-on, which decides what people's addresses are."""
-        if find_required_connection(self.user) is not None:
+        if find_required_connection(self.user, even_suspended=True) is not None:
             raise ValidationError("Your address comes from single sign-on. Have it changed there.")
         return check_no_sso(str(super().clean_email()))
 
@@ -164,7 +165,7 @@ class ResetForm(ResetPasswordForm):  # type: ignore[misc]
 
     def clean_email(self) -> str:
         """Find the users of the address. Where sign-up is closed, nobody who was only invited becomes a user by it."""
-        email = str(super().clean_email())
+        email = normalize_address(str(super().clean_email()))
         if get_sign_up() == SignUp.CLOSED:
             self.users = [user for user in self.users if not is_placeholder(user)]
         return email

@@ -29,6 +29,7 @@ from accounts import mail
 from accounts.branding import find_account_by_brand_host, load_brand
 from accounts.host_names import normalize_host
 from accounts.models import Account, Membership, User
+from accounts.permissions import has_second_factor
 from accounts.sso.models import SLUG_PREFIX
 from accounts.sso.rules import find_connection
 
@@ -78,13 +79,15 @@ def find_destination(host: str, provider: str) -> Account | None:
 def may_hand_over(account: Account, provider: str, user: User) -> bool:
     """Whether a user may be logged in on the account's host by a log-in through the provider.
 
-    Whoever controls the host gets what that session can open. An account's own provider could log in its members
-    anyway. Through Google, Microsoft or GitHub only those come who belong to the account alone, as with mailed links.
+    Whoever controls the host gets what that session can open. So only those come who belong to the account alone, as
+    with mailed links; through its own provider also members of other accounts who are asked for a factor of their own.
     """
     if user.is_operator or not Membership.objects.accepted().filter(account=account, user=user).exists():
         return False
+    if provider.startswith(SLUG_PREFIX) and has_second_factor(user):
+        return True
     brand = load_brand(account)
-    return provider.startswith(SLUG_PREFIX) or mail.choose_link_brand(brand, user) == brand
+    return mail.choose_link_brand(brand, user) == brand
 
 
 def hash_nonce(nonce: str) -> str:

@@ -28,7 +28,8 @@ from accounts.sign_in.handover import build_problem_response, find_start
 from accounts.sso.discovery import is_busy
 from accounts.sso.http import BUSY, build_session
 from accounts.sso.provider import PROVIDER, build_app
-from accounts.sso.rules import find_connection, find_covering_connection, is_covered, list_verified_domains
+from accounts.sso.rules import find_connection, find_enforced_connection, is_covered, list_verified_domains
+from accounts.validators import normalize_address
 
 NO_ADDRESS = "The provider did not say what your e-mail address is. It must send the claim “email”."
 UNVERIFIED = "The provider says that your e-mail address is not verified. Verify it there first."
@@ -37,6 +38,11 @@ CLOSED = "There is no user with the address {email}, and new ones need an invita
 STALE = "This log-in was answered already, or took too long. Begin again."
 CANCELLED = "You did not log in at the provider."
 FAILED = "The provider's answer was not accepted. Begin again, or ask whoever manages your account."
+
+
+class ProviderGone(SocialApp.DoesNotExist, ValueError):  # type: ignore[misc]
+    """There is no such provider. To allauth a ValueError says that a log-in in progress can no longer be read, so that
+    the person begins again; the other one that it raises itself is an error of the server there."""
 
 
 def build_operator_apps() -> list[SocialApp]:
@@ -65,6 +71,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         connection = find_connection(provider) if provider else None
         found = [*apps, *([build_app(connection)] if connection else [])]
         return [app for app in found if client_id in (None, app.client_id)]
+
+    def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> SocialApp:
+        """Find a client. Raises ProviderGone."""
+        try:
+            return super().get_app(request, provider=provider, client_id=client_id)
+        except SocialApp.DoesNotExist:
+            raise ProviderGone from None
 
     def get_requests_session(self) -> requests.Session:
         """Return a session that reaches no private network."""
@@ -123,14 +136,27 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Whether a new user may be created: by an account's provider always, else where strangers may sign up."""
         email = sociallogin.email_addresses[0].email.lower()
         if sociallogin.provider.id != PROVIDER:
-            if (connection := find_covering_connection(email)) is not None and connection.enforced:
+            if find_enforced_connection(email, even_suspended=True) is not None:
                 self.refuse(request, sociallogin, f"{email} logs in through single sign-on.")
             if find_start(sociallogin.state) is not None or not is_sign_up_open(request):
                 self.refuse(request, sociallogin, CLOSED.format(email=email))
         return True
 
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, str | None]) -> User:
+        """Spell the addresses as ours are stored."""
+        user: User = super().populate_user(request, sociallogin, data)
+        for address in [*sociallogin.email_addresses, user]:
+            address.email = normalize_address(address.email)
+        return user
+
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: BaseForm | None = None) -> User:
-        """Create the user: a member of the provider's account, or the owner of a new one."""
+        """Create the user: a member of the provider's account, or the owner of a new one.
+
+        Of the addresses that the provider names only the first is kept, which `is_open_for_signup` has checked: a user
+        has one, and any other would keep its person from becoming a user.
+        """
+        sociallogin.email_addresses = sociallogin.email_addresses[:1]
+        sociallogin.user.email = sociallogin.email_addresses[0].email
         with transaction.atomic():
             user: User = super().save_user(request, sociallogin, form)
             data = sociallogin.account.extra_data

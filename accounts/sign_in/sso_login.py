@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
+from allauth.account.stages import LoginStage
 from allauth.mfa.stages import AuthenticateStage
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -33,6 +34,7 @@ from accounts.sso.rules import (
 
 HANDED_OVER = "handed_over"  # of a log-in's arguments: the provider that was used on the host of BASE_URL
 PROVIDER_METHOD = "socialaccount"  # as django-allauth records it in the session
+ENDED = "Single sign-on no longer logs you in. Ask whoever manages your account."
 SSO_ONLY = "People with your address log in through single sign-on."
 Arguments = Mapping[str, object] | None
 
@@ -120,6 +122,25 @@ def is_confirming_provider(provider: str, user: User) -> bool:
     return is_trusted_by_all(connection, user) or not get_reauthentication_flows(user)
 
 
+class LastStage(LoginStage):  # type: ignore[misc]
+    """Asks once more, after all other steps, whether the log-in may be done this way: while it waited for a code,
+    single sign-on may have been enforced, or the provider that it came through removed."""
+
+    key = "still_admitted"
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        """Return a response that ends the log-in, and whether it goes on."""
+        user, provider = self.login.user, find_provider_name(self.login.signal_kwargs)
+        if find_used_connection(self.login.signal_kwargs, user) is not None:
+            return None, True
+        if refusal := refuse_other_ways(self.request, user):
+            return refusal, False
+        if provider.startswith(SLUG_PREFIX):
+            messages.error(self.request, ENDED)
+            return redirect("account_login"), False
+        return None, True
+
+
 class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
     """Asks for the second factor, unless the provider's log-in counts as one."""
 
@@ -134,7 +155,13 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc]
 
 
 def note_provider_account(request: HttpRequest) -> None:
-    """Note on `request.user` through which account's provider they logged in."""
-    account_id = request.session.get(SSO_ACCOUNT)
-    if account_id and isinstance(request.user, User):
-        setattr(request.user, SSO_ACCOUNT, account_id)
+    """Note on the request's user through which account's provider they logged in."""
+    account_id, user = request.session.get(SSO_ACCOUNT), request.user
+    if not account_id or not isinstance(user, User):
+        return
+    setattr(user, SSO_ACCOUNT, account_id)
+
+    async def get_noted_user() -> User:
+        return user
+
+    request.auser = get_noted_user  # async views would load another object

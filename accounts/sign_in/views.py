@@ -142,7 +142,7 @@ class PasswordResetView(RefusingView, EntrancePage, allauth_views.PasswordResetV
             form.form_status = FormStatus(429, wait)
             form.add_error(None, rate_limits.format_wait_message(wait, "requests"))
             return self.form_invalid(form)
-        email = form.cleaned_data["email"].lower()
+        email = form.cleaned_data["email"]
         try:
             self.mail_unless_limited(form, email)
         except (OSError, SMTPException):
@@ -242,3 +242,10 @@ class EmailChangeView(SettingsPage, allauth_views.EmailView):  # type: ignore[mi
 
     form_class = EmailChangeForm
     template_name = "accounts/email_change.html"
+
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        """Change the address. What else allauth's page can do (choose another stored address) has no rules here."""
+        if "action_add" not in request.POST:
+            return redirect("account_email")
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        return response

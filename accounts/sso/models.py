@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Account, Role, User
+from accounts.models.addresses import AddressField
 from accounts.security.encrypted_fields import EncryptedCharField
 
 RECORD_LABEL = "_analytics-sso"
@@ -117,7 +118,7 @@ class SsoFormerMember(models.Model):
     """
 
     connection = models.ForeignKey(SsoConnection, models.CASCADE, related_name="former_members")
-    email = models.EmailField()
+    email = AddressField()
     role = models.CharField(max_length=10, choices=Role.choices, blank=True)
     at = models.DateTimeField()
 

@@ -12,6 +12,7 @@ from django.utils import timezone as clock
 
 from accounts.models import Membership, Role, User
 from accounts.sso.models import SLUG_PREFIX, SsoConnection, SsoDomain, SsoLogin
+from accounts.validators import normalize_address
 
 SSO_ACCOUNT = "sso_account_id"  # in a session, and attribute of its user: the account whose provider was used
 # Where single sign-on is enforced, tokens and keys of a member work this long after the last log-in through the
@@ -20,8 +21,8 @@ KEY_DAYS = 30
 
 
 def get_domain(address: str) -> str:
-    """Return the domain of an e-mail address, in lower case."""
-    return address.rpartition("@")[2].strip().lower()
+    """Return the domain of an e-mail address as verified domains are stored: whatever its spelling, in ASCII."""
+    return normalize_address(address).rpartition("@")[2]
 
 
 def find_connection(slug: str) -> SsoConnection | None:
@@ -33,23 +34,29 @@ def find_connection(slug: str) -> SsoConnection | None:
     return rows.select_related("account").first()
 
 
-def find_covering_connection(address: str) -> SsoConnection | None:
-    """Find the connection that covers an e-mail address, unless its account is suspended; there is at most one."""
+def find_covering_connection(address: str, *, even_suspended: bool = False) -> SsoConnection | None:
+    """Find the connection that covers an e-mail address, unless its account is suspended; there is at most one.
+
+    `even_suspended`: one of a suspended account counts, too. Nobody logs in through it, but its people must not take
+    another address meanwhile: that would outlive the suspension.
+    """
     rows = SsoDomain.objects.filter(domain=get_domain(address), verified__isnull=False)
-    domain = rows.filter(connection__account__suspended=None).select_related("connection__account").first()
+    if not even_suspended:
+        rows = rows.filter(connection__account__suspended=None)
+    domain = rows.select_related("connection__account").first()
     return domain.connection if domain else None
 
 
-def find_enforced_connection(address: str) -> SsoConnection | None:
+def find_enforced_connection(address: str, *, even_suspended: bool = False) -> SsoConnection | None:
     """Find the connection through which the person with this address must log in, if there is one."""
-    connection = find_covering_connection(address)
+    connection = find_covering_connection(address, even_suspended=even_suspended)
     return connection if connection is not None and connection.enforced else None
 
 
-def find_required_connection(user: User) -> SsoConnection | None:
+def find_required_connection(user: User, *, even_suspended: bool = False) -> SsoConnection | None:
     """Return the connection that is the user's only way in. None for all others, and for the emergency
     owner as long as they own the account."""
-    connection = find_enforced_connection(user.email)
+    connection = find_enforced_connection(user.email, even_suspended=even_suspended)
     if connection is None or connection.way_back_id != user.pk:
         return connection
     owners = Membership.objects.accepted().filter(account_id=connection.account_id, role=Role.OWNER)
@@ -79,7 +86,8 @@ def are_keys_ended(membership: Membership) -> bool:
     connection: SsoConnection | None = getattr(membership.account, "sso", None)
     if connection is None or not connection.enforced or membership.pk is None:
         return False
-    if connection.way_back_id == membership.user_id or not is_covered(connection, membership.user.email):
+    is_emergency_owner = connection.way_back_id == membership.user_id and membership.role == Role.OWNER
+    if is_emergency_owner or not is_covered(connection, membership.user.email):
         return False
     return not has_recent_login(membership)
 

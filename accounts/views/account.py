@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -12,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.audit.repetition import record_shown
+from accounts.branding import is_other_host
 from accounts.forms import AccountForm, BrandForm, ProfileForm, add_errors
-from accounts.models import Purpose, Role
+from accounts.models import Account, Purpose, Role
 from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
 from accounts.selectors import find_claim
 from accounts.services import (
@@ -25,7 +28,12 @@ from accounts.services import (
     user_update,
 )
 from accounts.settings_parts import build_account_navigation, check_host_now, render_secrets
+from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 from accounts.sign_in.views import get_next_url
+from accounts.views.owner_changes import is_owner, redirect_to_confirm, tell_owners
+
+BRAND_PAGE = "accounts:account-brand"
+HOST_FOR_OWNERS = "Only an owner can change the host: whoever controls it can read the links that are mailed to people."
 
 
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
@@ -116,22 +124,44 @@ def set_second_factor(request: HttpRequest) -> HttpResponse:
     return redirect("accounts:account")
 
 
+def _save_brand(request: HttpRequest, account: Account, values: Mapping[str, str]) -> HttpResponse:
+    """Store the white label, and redirect to its page. Raises ValidationError.
+
+    Another host is for owners, who confirm first that it is them; all of them are told by mail.
+    """
+    is_other = is_other_host(account, values["host"])
+    if is_other and not is_owner(request):
+        raise ValidationError({"host": HOST_FOR_OWNERS})
+    if is_other and (confirmation := redirect_to_confirm(request, BRAND_PAGE)):
+        return confirmation
+    account_brand_set(account=account, **{name: values[name] for name in values if is_other or name != "host"})
+    if is_other:
+        host = account.brand.get("host", "")
+        what = f"It is {host} now." if host else "It has none any more, so the white label is off."
+        tell_owners(request, account, "brand_host_changed", what)
+    messages.success(request, "Saved.")
+    return redirect(BRAND_PAGE)
+
+
 @login_required
+@never_cache
 def edit_brand(request: HttpRequest) -> HttpResponse:
     """Edit the white label: host, name, logo and accent colour."""
     account = get_current_account(request, may="manage")
     form = BrandForm(request.POST or None, initial=account.brand)
+    if not is_owner(request):
+        form.fields["host"].widget.attrs["readonly"] = True
+        form.fields["host"].help_text = HOST_FOR_OWNERS
     if request.method == "POST" and form.is_valid():
         try:
-            account_brand_set(account=account, **form.cleaned_data)
+            return _save_brand(request, account, form.cleaned_data)
         except ValidationError as error:
             add_errors(form, error)
-        else:
-            messages.success(request, "Saved.")
-            return redirect("accounts:account-brand")
+    must_confirm = is_owner(request) and not has_confirmed(request)
     context = {
         "account": account,
         "form": form,
+        "confirmation_url": build_confirmation_url(request, request.path) if must_confirm else "",
         "claim": find_claim(account, account.brand.get("host", ""), Purpose.BRAND),
         "settings_nav": build_account_navigation(request, "brand"),
         "section": "settings",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from typing import cast
 
-from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -19,10 +17,9 @@ from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts.audit.context import describe_user
 from accounts.forms import add_errors
-from accounts.models import Account, Membership, Role, User
-from accounts.permissions import get_current_account, get_current_membership
+from accounts.models import Account, Role, User
+from accounts.permissions import has_second_factor
 from accounts.security import rate_limits
 from accounts.security.encrypted_fields import mask, unmask
 from accounts.services.sso import sso_connection_delete, sso_connection_set, sso_enforce
@@ -32,8 +29,10 @@ from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
 from accounts.sso.discovery import DiscoveryError, check_connection
 from accounts.sso.models import ROLE_CHOICES, SsoConnection, SsoDomain, build_redirect_uri
 from accounts.sso.rules import KEY_DAYS, SSO_ACCOUNT, find_required_connection
+from accounts.views.owner_changes import get_owned_account, list_owners, require_confirmation, tell_owners
 
-OWNERS_ONLY = "Only an owner can set up single sign-on: whoever does decides who logs in as whom."
+MAIL = "sso_changed"
+confirm_first = require_confirmation("accounts:sso")
 
 
 class ConnectionForm(forms.Form):
@@ -74,41 +73,6 @@ class EnforcementForm(forms.Form):
         self.fields["way_back"].choices = choices  # type: ignore[attr-defined]
 
 
-def list_owners(account: Account) -> list[User]:
-    """List the owners of an account who may log in."""
-    owners = Membership.objects.accepted().filter(account=account, role=Role.OWNER)
-    return list(User.objects.filter(pk__in=owners.values("user"), is_active=True).order_by("name", "pk"))
-
-
-def get_owned_account(request: HttpRequest) -> Account:
-    """Return the current account, to one of its owners. Raises Http404."""
-    account = get_current_account(request, may="manage")
-    if get_current_membership(request).role != Role.OWNER:
-        raise Http404(OWNERS_ONLY)
-    return account
-
-
-def require_confirmation(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Let the view write only for an owner who has just confirmed that it is them: whoever sets the provider can log
-    in as anybody of the account's domains."""
-
-    @wraps(view)
-    def confirm_and_go_on(request: HttpRequest, **ids: int) -> HttpResponse:
-        get_owned_account(request)
-        if request.method == "POST" and not has_confirmed(request):
-            return redirect(build_confirmation_url(request, reverse("accounts:sso")))
-        return view(request, **ids)
-
-    return confirm_and_go_on
-
-
-def tell_owners(request: HttpRequest, account: Account, what: str) -> None:
-    """Tell all owners by mail what was changed, and from where."""
-    for owner in list_owners(account):
-        context = {"account": account, "user": owner, "by": describe_user(cast(User, request.user)), "what": what}
-        get_adapter(request).send_notification_mail("accounts/mail/sso_changed", owner, context)
-
-
 def get_connection(account: Account) -> SsoConnection:
     """Return the account's connection. Raises Http404 if it has none."""
     connection = SsoConnection.objects.filter(account=account).select_related("account").first()
@@ -126,6 +90,25 @@ def get_domain_row(account: Account, domain_id: int) -> SsoDomain:
     return row
 
 
+def explain_emergency_owner(connection: SsoConnection, owners: Sequence[User]) -> str:
+    """Explain, in a sentence, why nobody could log in if the provider failed: the emergency owner is gone, or has lost
+    what they log in by. "" if they could, or if nobody depends on the provider."""
+    way_back = connection.way_back
+    if not connection.enforced:
+        return ""
+    if way_back is None:
+        return "There is no emergency owner any more, so nobody can log in when the provider fails. Choose one."
+    if way_back not in owners:
+        return f"{way_back} no longer owns this account, so nobody can log in when the provider fails. Choose an owner."
+    missing = [] if way_back.has_usable_password() else ["a password"]
+    missing += [] if has_second_factor(way_back) else ["a second factor"]
+    if not missing:
+        return ""
+    return (
+        f"{way_back} has lost {' and '.join(missing)}, and cannot log in when the provider fails. Choose another owner."
+    )
+
+
 def render_page(
     request: HttpRequest, account: Account, form: ConnectionForm, enforcement: EnforcementForm | None = None
 ) -> HttpResponse:
@@ -133,11 +116,13 @@ def render_page(
     connection = SsoConnection.objects.filter(account=account).select_related("way_back").first()
     way_back = connection.way_back if connection else None
     chosen = way_back.email if way_back else getattr(request.user, "email", "")
+    owners = list_owners(account)
     context = {
         "account": account,
         "connection": connection,
+        "warning": explain_emergency_owner(connection, owners) if connection else "",
         "form": form,
-        "enforcement": enforcement or EnforcementForm(None, list_owners(account), chosen),
+        "enforcement": enforcement or EnforcementForm(None, owners, chosen),
         "domains": connection.domains.select_related("connection").order_by("domain") if connection else [],
         "redirect_uri": build_redirect_uri(account.pk),
         "key_days": KEY_DAYS,
@@ -155,7 +140,7 @@ def read_client(connection: SsoConnection | None) -> tuple[str, ...]:
 
 @login_required
 @never_cache
-@require_confirmation
+@confirm_first
 def edit_sso(request: HttpRequest) -> HttpResponse:
     """Edit the account's provider."""
     account = get_owned_account(request)
@@ -169,7 +154,7 @@ def edit_sso(request: HttpRequest) -> HttpResponse:
             add_errors(form, error)
         else:
             if read_client(connection) != before:
-                tell_owners(request, account, f"People log in at {connection.issuer} now.")
+                tell_owners(request, account, MAIL, f"People log in at {connection.issuer} now.")
             messages.success(request, "Saved.")
             return redirect("accounts:sso")
     return render_page(request, account, form)
@@ -177,12 +162,12 @@ def edit_sso(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-@require_confirmation
+@confirm_first
 def remove_sso(request: HttpRequest) -> HttpResponse:
     """Delete the account's connection."""
     account = get_owned_account(request)
     sso_connection_delete(connection=get_connection(account))
-    tell_owners(request, account, "It was removed: people log in as they did before.")
+    tell_owners(request, account, MAIL, "It was removed: people log in as they did before.")
     messages.success(request, "Single sign-on was removed.")
     return redirect("accounts:sso")
 
@@ -206,7 +191,7 @@ def test_sso(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-@require_confirmation
+@confirm_first
 def enforce_sso(request: HttpRequest) -> HttpResponse:
     """Make single sign-on the only way in for people of the account's domains, or one of several again."""
     account = get_owned_account(request)
@@ -224,7 +209,7 @@ def enforce_sso(request: HttpRequest) -> HttpResponse:
         return render_page(request, account, ConnectionForm(None, connection), form)
     text = "People of your e-mail domains now log in through the provider only."
     result = text if enforced else "Passwords and passkeys work again."
-    tell_owners(request, account, f"{result} Emergency owner: {way_back}." if enforced else result)
+    tell_owners(request, account, MAIL, f"{result} Emergency owner: {way_back}." if enforced else result)
     if was_way_back and not may_stay(request, account):
         logout(request)
     messages.success(request, result)
@@ -239,7 +224,7 @@ def may_stay(request: HttpRequest, account: Account) -> bool:
 
 @login_required
 @require_POST
-@require_confirmation
+@confirm_first
 def add_sso_domain(request: HttpRequest) -> HttpResponse:
     """Add an e-mail domain."""
     connection = get_connection(get_owned_account(request))
@@ -266,7 +251,7 @@ def check_sso_domain(request: HttpRequest, email_domain_id: int) -> HttpResponse
 
 @login_required
 @require_POST
-@require_confirmation
+@confirm_first
 def remove_sso_domain(request: HttpRequest, email_domain_id: int) -> HttpResponse:
     """Remove an e-mail domain."""
     sso_domain_remove(domain=get_domain_row(get_owned_account(request), email_domain_id))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 
 import httptools
@@ -63,6 +63,7 @@ class LimitedProtocol(UvicornProtocol):
     """HTTP/1.1 by uvicorn, with limits for hostile clients."""
 
     clients: ConnectionCounter
+    on_change: Callable[[], None] | None = None  # called when a connection was opened or closed
     client_key = ""
     running: RequestResponseCycle | PendingCycle | None = None  # the request being answered; `cycle` is the newest
     closing_since: float | None = None  # since when the connection only waits for its client to read the error
@@ -82,6 +83,7 @@ class LimitedProtocol(UvicornProtocol):
         if key is None:
             self.send_error_and_close(503, "Too many connections from your address.")
         self.client_key = key or ""
+        self.note_change()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.client_key:
@@ -89,6 +91,12 @@ class LimitedProtocol(UvicornProtocol):
             self.client_key = ""
         self.stop_answering()
         super().connection_lost(exc)
+        self.note_change()
+
+    def note_change(self) -> None:
+        """Tell a worker that the number of open connections has changed."""
+        if self.on_change is not None:
+            self.on_change()
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes; reject invalid HTTP and too many bytes around bodies."""

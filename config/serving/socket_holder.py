@@ -23,6 +23,7 @@ from config.serving.listening_socket import (
     open_socket,
     take_inherited_socket,
 )
+from config.serving.worker_connections import WorkerConnections, create_worker_connections
 
 SIGNALS = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 MAX_DRAIN_SECONDS = 30.0  # after which a child is killed; it usually needs two or three
@@ -42,6 +43,7 @@ class Child:
         self.started_at = self.start_at = 0.0
         self.kill_at: float | None = None  # set while it drains
         self.code = 0  # of its last end
+        self.connections: WorkerConnections | None = None  # of a worker
 
     def start(self, sock: socket.socket) -> None:
         """Start it with the socket as file descriptor 3."""
@@ -53,10 +55,20 @@ class Child:
         os.dup2(sock.fileno(), INHERITED_DESCRIPTOR)
         os.set_inheritable(INHERITED_DESCRIPTOR, True)
         passed = {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+        if self.connections is not None:
+            passed |= self.connections.build_variable()
         try:
             os.execve(self.command[0], self.command, {**os.environ, **passed})  # noqa: S606
         except OSError as error:
             raise SystemExit(f"{self.command[0]} cannot be executed: {error.strerror}.") from error
+
+    def note_end(self, status: int) -> None:
+        """Note that it has ended, with a status of `waitpid`."""
+        code = os.waitstatus_to_exitcode(status)
+        self.code = code if code >= 0 else 128 - code
+        self.process_id = 0
+        if self.connections is not None:
+            self.connections.set_absent()
 
     def stop(self) -> None:
         """Ask it to drain and end; kill it when it takes too long."""
@@ -156,9 +168,7 @@ class SocketHolder:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 for child in self.children:
                     if ended[0] == child.process_id:
-                        status = os.waitstatus_to_exitcode(ended[1])
-                        child.code = status if status >= 0 else 128 - status
-                        child.process_id = 0
+                        child.note_end(ended[1])
                         yield child
         except ChildProcessError:
             pass
@@ -183,7 +193,11 @@ def hold(host: str, port: str, stages: list[list[list[str]]], ready_path: str = 
         print(error, file=sys.stderr)
         return 1
     sock.listen(QUEUE_LENGTH)
-    return SocketHolder(sock, stages, ready_path).run()
+    holder = SocketHolder(sock, stages, ready_path)
+    for workers in holder.stages[1:]:
+        for worker, connections in zip(workers, create_worker_connections(len(workers)), strict=True):
+            worker.connections = connections
+    return holder.run()
 
 
 if __name__ == "__main__":

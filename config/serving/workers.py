@@ -15,7 +15,10 @@ import orjson
 from django.conf import settings
 
 from config.serving.forwarded_requests import listen_for_requests
+from config.serving.http_limits import LimitedProtocol
 from config.serving.server import Server, build_server_config
+from config.serving.shared_listener import SharedListener
+from config.serving.worker_connections import take_worker_connections
 from config.serving.worker_sockets import find_request_socket, find_state_socket
 
 PARENT_CHECK_SECONDS = 1.0
@@ -62,17 +65,41 @@ class StoreServer(Server):
 
 
 class WorkerServer(Server):
-    """The server of a worker."""
+    """The server of a worker, which accepts connections in its turn."""
+
+    listener: SharedListener | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         from config.serving.worker_parts import get_worker_state
 
         self.link_task = asyncio.create_task(get_worker_state().link.keep_connected())
-        await super().startup(sockets)
+        connections = take_worker_connections()
+        if connections is None or not sockets:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            self.listener = SharedListener(sockets[0], connections, self.create_protocol)
+            await self.listener.start()
         self.parent_watch = asyncio.create_task(end_without_parent(self.request_end))
+
+    def create_protocol(self) -> asyncio.Protocol:
+        """Create the protocol of a connection, as uvicorn does, which notes how many there are."""
+        protocol: asyncio.Protocol = self.config.http_protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )  # type: ignore[call-arg]
+        if isinstance(protocol, LimitedProtocol):
+            protocol.on_change = self.note_connections
+        return protocol
+
+    def note_connections(self) -> None:
+        """Note how many connections are open."""
+        assert self.listener is not None
+        self.listener.note_count(len(self.server_state.connections))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.parent_watch.cancel()
+        if self.listener is not None:
+            self.listener.stop()
         await super().shutdown(sockets)
         self.link_task.cancel()
 

@@ -61,10 +61,12 @@ def describe_options(options: Mapping[str, Any], kinds: set[str]) -> list[str]:
     conversions, hits = options.get("conversionOptions") or {}, options.get("hitOptions") or {}
     hidden = [word for name, word in HIDDEN_PARTS.items() if conversions.get(name)]
     if conversions.get("hideCount"):
-        lines.append("without conversions")
+        lines.append("Reports of these links show no conversions")
     else:
-        lines.append("with conversions" + (f", without their {' and '.join(hidden)}" if hidden else ""))
-    return [*lines, *(["without the pages that clicks came from"] if hits.get("hideReferrer") else [])]
+        lines.append(
+            "Reports of these links show conversions" + (f", not their {' and '.join(hidden)}" if hidden else "")
+        )
+    return [*lines, *(["Clicks are listed without the pages they came from"] if hits.get("hideReferrer") else [])]
 
 
 @transaction.atomic

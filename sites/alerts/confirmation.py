@@ -1,7 +1,8 @@
 """Confirmation of e-mail channels by their recipients, who can also stop the messages at any time.
 
 Anybody can enter anybody's address. So an address that is not a member's first gets one mail with a link, a few a day
-at most over all accounts; that mail has no text in which the sender could advertise.
+at most over all accounts; that mail has no text in which the sender could advertise. A link on the host of a white
+label is not enough: the account controls that host and can read it, so the mail also has a code.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts import mail
 from accounts.account_limits import get_account_limit
@@ -29,12 +31,14 @@ DAY, HOUR = 86_400, 3_600  # seconds
 CONFIRM_ADDRESS = rate_limits.RateLimit(
     "channel-confirm-address", 3, DAY
 )  # mails to one address, from all accounts together
+CONFIRM_CODE = rate_limits.RateLimit("channel-confirm-code", 10, DAY)  # codes that were entered for one channel
 CONFIRM_SALT, STOP_SALT = "sites.alerts.confirm", "sites.alerts.stop"
+CODE_SALT = "sites.alerts.confirm-by-code"  # of links on hosts that accounts control
 
 
 def is_member_address(account: Account, address: str) -> bool:
     """Return whether the address belongs to a member of the account who can log in."""
-    members = account.memberships.accepted().filter(user__email=address.strip().lower(), user__is_active=True)
+    members = account.memberships.accepted().filter(user__email=address, user__is_active=True)
     return members.exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
@@ -59,12 +63,14 @@ def confirmation_send(*, channel: Channel) -> None:
     if rate_limits.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was sent several confirmation mails today. Try again tomorrow.")
     brand = simplify_brand_name(load_brand(channel.owner))
+    token = create_token(channel, CODE_SALT if brand.white_label else CONFIRM_SALT)
     mail.send(
         to=channel.target,
         template="alerts/channel_confirmation.txt",
         brand=brand,
         account_name=simplify_name(str(channel.owner)),
-        link=brand.base_url + reverse("alerts:channel-confirm", args=[create_token(channel, CONFIRM_SALT)]),
+        link=brand.base_url + reverse("alerts:channel-confirm", args=[token]),
+        confirmation_code=build_code(token) if brand.white_label else "",
         days=CONFIRM_LINK_LIFETIME.days,
     )
 
@@ -77,6 +83,20 @@ def build_stop_link(channel: Channel) -> str:
 def create_token(channel: Channel, salt: str) -> str:
     """Create a signed token for this channel, valid while it has its present address."""
     return signing.dumps([channel.pk, hash_address(channel)], salt=salt)
+
+
+def build_code(token: str) -> str:
+    """Build the code of eight digits that belongs to a link."""
+    return f"{int(salted_hmac(CODE_SALT, token).hexdigest(), 16) % 10**8:08d}"
+
+
+def check_code(channel: Channel, token: str, entered: str) -> None:
+    """Count an attempt to enter the code of a link. Raises ValidationError for a wrong one, and after too many."""
+    wait = rate_limits.count_attempt((CONFIRM_CODE, str(channel.pk)))
+    if wait:
+        raise ValidationError(rate_limits.format_wait_message(wait))
+    if not constant_time_compare("".join(entered.split()), build_code(token)):
+        raise ValidationError("This is not the code in the mail.")
 
 
 def hash_address(channel: Channel) -> str:

@@ -22,11 +22,13 @@ from accounts.settings_parts import render_secrets
 from sites.alerts.channel_trial import ask_to_confirm, test_message_send
 from sites.alerts.condition_registry import CONDITIONS
 from sites.alerts.confirmation import (
+    CODE_SALT,
     CONFIRM_LINK_LIFETIME,
     CONFIRM_SALT,
     STOP_SALT,
     channel_confirm,
     channel_stop,
+    check_code,
     find_channel_by_token,
 )
 from sites.alerts.forms import AlertForm, ChannelForm
@@ -176,12 +178,20 @@ def delete_channel(request: HttpRequest, site_id: int, channel_id: int) -> HttpR
 
 @never_cache
 def confirm_channel(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the page of the confirmation mail's link; POST confirms the address."""
-    channel = find_channel_by_token(token, CONFIRM_SALT, CONFIRM_LINK_LIFETIME)
+    """Show the page of the confirmation mail's link; POST confirms the address, on the host of a white label with the
+    code that the mail has."""
+    by_code, error = find_channel_by_token(token, CODE_SALT, CONFIRM_LINK_LIFETIME), ""
+    channel = by_code or find_channel_by_token(token, CONFIRM_SALT, CONFIRM_LINK_LIFETIME)
     if channel is not None and request.method == "POST":
-        channel_confirm(channel=channel, now=timezone.now())
+        try:
+            if by_code is not None:
+                check_code(by_code, token, request.POST.get("code", ""))
+            channel_confirm(channel=channel, now=timezone.now())
+        except ValidationError as refusal:
+            error = " ".join(refusal.messages)
         channel.refresh_from_db()
-    return render(request, "alerts/channel_confirm.html", {"channel": channel}, status=200 if channel else 404)
+    context = {"channel": channel, "needs_code": by_code is not None, "error": error}
+    return render(request, "alerts/channel_confirm.html", context, status=200 if channel else 404)
 
 
 @csrf_exempt

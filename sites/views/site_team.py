@@ -18,6 +18,7 @@ from accounts.permissions import find_membership
 from accounts.selectors import list_members
 from accounts.services import grant_set
 from accounts.services.invitations import invitation_create, load_open_invitation_grants
+from accounts.validators import normalize_address
 from sites.forms import SiteShareForm
 from sites.models import Site
 from sites.selectors import KIND, get_site_or_404
@@ -71,7 +72,7 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Inv
 
     Returns the invitation to mail, or else a sentence for the page. Raises ValidationError.
     """
-    address = email.strip().lower()
+    address = normalize_address(email)
     member = site.account.memberships.filter(user__email=address).first()
     if member is not None and member.role != Role.GUEST:
         raise ValidationError({"email": "This person sees the whole account already."})

@@ -1,5 +1,7 @@
 """A white-labelled host shows the brand and nowhere our product's name: pages, headers, mails."""
 
+from email.utils import parseaddr
+
 import pytest
 from django.core import mail
 from django.core.cache import caches
@@ -11,7 +13,7 @@ from accounts.models import Account, Membership, Purpose, User
 from accounts.services import account_brand_set
 from accounts.services.invitations import create_setup_link
 from sites.models import Site
-from tests.support import verify_host
+from tests.support import log_in, verify_host
 from tests.support.types import Response
 
 HOST = "stats.agency.example"
@@ -63,7 +65,19 @@ def test_mails_of_a_brand_have_its_sender_and_its_host(client: Client, branded: 
         text = str(letter.message())
         assert PRODUCT_NAME.lower() not in text.lower()
         assert f"{HOST}/" in text
-        assert letter.from_email == f"Agency Numbers <noreply@{HOST}>"
+        assert letter.message()["From"] == f"Agency Numbers <noreply@{HOST}>"
+
+
+def test_what_mail_servers_return_does_not_go_to_the_host_of_a_brand(branded: Account, alice: User) -> None:
+    """What they return quotes the mail, and whoever controls the host receives mail there."""
+    log_in(alice).post("/account/team", {"email": "zoe@example.org", "role": "viewer"})
+    Client().post("/password/reset", {"email": alice.email}, headers={"host": HOST})
+    Client().post("/password/reset", {"email": alice.email})
+    senders = [parseaddr(letter.from_email)[1] for letter in mail.outbox]
+    assert senders == ["noreply@127.0.0.1", "noreply@127.0.0.1", "footfall@127.0.0.1"]
+    for letter in mail.outbox:
+        head = letter.message()
+        assert (head["Auto-Submitted"], head["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
 
 
 def test_the_accent_color_is_a_stylesheet_that_pages_load(client: Client, branded: Account) -> None:

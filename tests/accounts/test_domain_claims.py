@@ -25,8 +25,10 @@ from links.models import Domain
 from links.services.domains import domain_create, domain_delete
 from sites.models import Site
 from sites.services import site_create, site_delete, site_update
+from tests.conftest import PASSWORD
 from tests.support.dns_server import DnsServer, dns_server
 from tests.support.links import Browser, create_link, refresh_caches
+from tests.support.traffic import confirm, log_in
 from tests.values import require
 
 pytestmark = pytest.mark.django_db
@@ -364,10 +366,8 @@ def test_the_domains_page_shows_the_record_and_check_now_verifies_it(
     assert "Verified by its DNS record" in page and f"{HOST} leads here" in page and "_footfall" not in page
 
 
-def test_the_white_label_is_shown_once_its_host_is_verified(
-    client: Client, alice: User, account: Account, dns: DnsServer
-) -> None:
-    client.force_login(alice)
+def test_the_white_label_is_shown_once_its_host_is_verified(alice: User, account: Account, dns: DnsServer) -> None:
+    client = confirm(log_in(alice), PASSWORD)
     client.post("/account/brand", {"host": "Stats.Shop.test", "name": "Shop Numbers"})
     page = client.get("/account/brand").content.decode()
     assert "Not verified yet" in page and "_footfall.stats.shop.test" in page
@@ -392,8 +392,8 @@ def test_a_sites_settings_show_the_verification_of_its_domain(
     assert "Verified by its DNS record" in client.get(f"{path}/general").content.decode()
 
 
-def test_manual_checks_are_limited_per_account(client: Client, alice: User, account: Account, dns: DnsServer) -> None:
-    client.force_login(alice)
+def test_manual_checks_are_limited_per_account(alice: User, account: Account, dns: DnsServer) -> None:
+    client = confirm(log_in(alice), PASSWORD)
     client.post("/account/brand", {"host": "stats.shop.test"})
     for _ in range(21):
         answer = client.post("/account/brand/check", follow=True)

@@ -16,9 +16,11 @@ from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
+from tests.conftest import PASSWORD
 from tests.support import asgi, verify_host
 from tests.support.endpoints import list_stored_rows
 from tests.support.links import refresh_caches
+from tests.support.traffic import confirm
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 DASHBOARD, BRAND = "stats.saas.example", "stats.alice.example"
@@ -26,11 +28,11 @@ DASHBOARD, BRAND = "stats.saas.example", "stats.alice.example"
 
 @pytest.fixture
 def mallory(charlie: User) -> Client:
-    """A tenant with a session."""
+    """A tenant with a session, who may choose the host of their white label."""
     caches["requests"].clear()
     client = Client()
     client.force_login(charlie)
-    return client
+    return confirm(client, PASSWORD)
 
 
 def log_in_page(host: str) -> asgi.Answer:
@@ -69,6 +71,7 @@ def test_a_tenant_cannot_take_over_another_accounts_white_label(account: Account
 
 def test_a_reset_requested_on_an_unverified_host_does_not_use_it(alice: User, mallory: Client) -> None:
     mallory.post("/account/brand", {"host": "evil-charlie.example", "name": "Footfall"})
+    mail.outbox.clear()  # that the host is another one
     Client().post("/password/reset", {"email": alice.email}, headers={"host": "evil-charlie.example"})
     (letter,) = mail.outbox
     assert "evil-charlie" not in str(letter.message()) and "http://127.0.0.1:8000/password/reset/" in letter.body
@@ -80,6 +83,7 @@ def test_an_unverified_claim_does_not_block_the_hosts_owner(account: Account, al
     mallory.post(f"/links/domains/{Domain.objects.get(name='go.alice.example').pk}/delete")
     hers = Client()
     hers.force_login(alice)
+    confirm(hers, PASSWORD)
     assert hers.post("/account/brand", {"host": BRAND, "name": "Alice Numbers"}).status_code == 302
     assert hers.post("/links/domains", {"name": "go.alice.example"}).status_code == 302
     verify_host(account, BRAND, Purpose.BRAND)

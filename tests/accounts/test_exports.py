@@ -23,6 +23,8 @@ from accounts.exports.services import exports_clear, exports_write
 from accounts.models import SCOPES, Account, Membership, Role, User
 from accounts.notices.models import Notice
 from accounts.services.personal_tokens import personal_token_create
+from accounts.sso.models import SsoConnection, SsoLogin
+from accounts.sso.rules import SSO_ACCOUNT
 from links.services.links import datapoint_create
 from sites.models import Site
 from tests.support import browse, log_in, read_html
@@ -73,6 +75,20 @@ def test_a_report_is_the_table_of_its_page_as_a_file(visited: Site, alice: User)
     assert export["rows"] == 3 and export["is_complete"] and export["finished"] and export["error"] == ""
     filtered = finish(client, kind="report", site=visited.pk, table="page", query=f"{MARCH}&page=/b")
     assert [row[0] for row in download(filtered)] == ["page", "/b", "/a"]  # of those who saw /b
+
+
+def test_who_came_by_the_provider_that_counts_as_a_second_factor_gets_their_exports(visited: Site, alice: User) -> None:
+    connection = SsoConnection.objects.create(account=visited.account, issuer="https://l.test", client_id="c-1")
+    login = SsoLogin.objects.create(connection=connection, user=alice, at=timezone.now())
+    Account.objects.filter(pk=visited.account_id).update(second_factor_required=True)
+    client = log_in(alice)
+    session = client.session
+    session[SSO_ACCOUNT] = visited.account_id
+    session.save()
+    export = finish(client, kind="report", site=visited.pk, table="page", query=MARCH)
+    assert export["error"] == "" and len(download(export)) == 4
+    login.delete()
+    assert Client().get(export["url"]).status_code == 404, "as with a token, without a recent log-in there"
 
 
 def test_hits_are_exported_one_by_one_with_escaped_formulas(visited: Site, alice: User) -> None:

@@ -72,7 +72,7 @@ def test_one_page_lists_members_guests_of_sites_and_guests_of_links(
         page = read_html(inside.get(path))
         assert "all sites and links of the account, to look at and to change" in page
         assert f"{site}, to look at and to change" in page
-        assert "Partners, to look at" in page and "with conversions" in page
+        assert "Partners, to look at" in page and "Reports of these links show conversions" in page
     at_site = read_html(inside.get(f"/sites/{site.pk}/settings/team"))
     assert "site@example.org" in at_site and "member@example.org" not in at_site and "links@" not in at_site
     at_links = read_html(inside.get("/links/guests"))
@@ -184,7 +184,7 @@ def test_the_page_says_who_invites_and_what_one_gets_before_accepting(
     page = unescape(read_html(Client().get(mailed())))
     assert f"{alice} invites you to {account}, as <strong>guest</strong>" in page
     assert f"Site {site}, to look at" in page and "Partners, to look at and to change" in page
-    assert "with conversions, without their values" in page
+    assert "Reports of these links show conversions, not their values" in page
 
 
 def test_a_mailed_link_needs_no_code_and_a_copied_one_does(inside: Client, account: Account, site: Site) -> None:

@@ -228,7 +228,7 @@ def test_an_accounts_members_stay_when_its_plan_has_fewer_seats(account: Account
 def test_names_of_plans_that_accounts_had_become_plans_at_the_upgrade(account: Account, charlies_site: Site) -> None:
     for row, limits in ((account, {"plan": "Pro", "sites": 5}), (charlies_site.account, {"plan": "Pro"})):
         Account.objects.filter(pk=row.pk).update(limits=limits)
-    import_module("accounts.migrations.0011_plans").create_named_plans(apps, None)
+    import_module("accounts.migrations.0013_plans").create_named_plans(apps, None)
     plan = Plan.objects.get()
     assert (plan.name, plan.limits, plan.accounts.count()) == ("Pro", {}, 2)
     account.refresh_from_db()

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
 from allauth.socialaccount.providers.google.views import GoogleOAuth2Adapter
 from allauth.socialaccount.providers.microsoft.views import MicrosoftGraphOAuth2Adapter
@@ -30,6 +31,7 @@ from accounts.services import account_brand_set
 from accounts.sign_in.handover import ARRIVAL_SALT, START_SALT, hash_nonce
 from config.env import read_env
 from tests.accounts.test_second_factor_demand import add_factor
+from tests.conftest import PASSWORD
 from tests.support import read_html, verify_host
 from tests.values import extract
 
@@ -45,6 +47,8 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), StandInHandler)
         self.sent: list[tuple[str, dict[str, str], str]] = []
         self.email, self.verified = ADDRESS, True
+        self.further: list[str] = []  # verified addresses that GitHub names beside the first
+        self.profile: str | None = None  # the public address of GitHub's profile
 
     @property
     def url(self) -> str:
@@ -64,8 +68,9 @@ class StandIn(ThreadingHTTPServer):
         if path == "/microsoft/me":
             return {"id": "m-1", "displayName": "Zoe", "mail": self.email, "userPrincipalName": self.email}
         if path == "/github/emails":
-            return [{"email": self.email, "primary": True, "verified": self.verified}]
-        return {"id": 7, "login": "zoe", "name": "Zoe", "email": None}
+            further = [{"email": email, "primary": False, "verified": True} for email in self.further]
+            return [*further, {"email": self.email, "primary": True, "verified": self.verified}]
+        return {"id": 7, "login": "zoe", "name": "Zoe", "email": self.profile}
 
 
 class StandInHandler(BaseHTTPRequestHandler):
@@ -177,6 +182,16 @@ def test_a_stranger_with_a_verified_address_owns_a_new_account(name: str, stand_
     assert zoe.name == "Zoe" and zoe.memberships.get().role == Role.OWNER
     assert log_in(later := open_browser(), name) == "/me" and is_in(later)
     assert Account.objects.filter(members=zoe).count() == 1
+
+
+@pytest.mark.parametrize("profile", [None, "other@acme.test", "public@acme.test"])
+def test_of_the_addresses_that_github_names_only_the_first_is_the_users(profile: str | None, stand_in: StandIn) -> None:
+    stand_in.further, stand_in.profile = ["new@acme.test", "other@acme.test"], profile
+    assert log_in(open_browser(), "github") == "/me"
+    assert list(EmailAddress.objects.values_list("user__email", "email", "verified")) == [(ADDRESS, ADDRESS, True)]
+    fields = {"name": "New", "email": "new@acme.test", "password1": PASSWORD, "account_name": "Acme"}
+    assert Client().post("/signup", fields)["Location"] == "/signup/verify"
+    assert User.objects.filter(email="new@acme.test").exists(), "whose address it is can sign up"
 
 
 def test_an_address_that_microsoft_names_is_verified_by_a_code_first(stand_in: StandIn) -> None:

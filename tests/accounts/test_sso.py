@@ -88,6 +88,18 @@ def test_the_address_cannot_be_changed_away_nor_another_one_to_it(
     assert not EmailAddress.objects.filter(email__in=("zoe@private.test", "bob@acme.test")).exists()
 
 
+@pytest.mark.parametrize("action", ["action_primary", "action_remove", "action_send"])
+def test_another_address_that_is_stored_of_somebody_does_not_become_theirs(
+    action: str, enforced: SsoConnection, zoe: User
+) -> None:
+    EmailAddress.objects.create(user=zoe, email="zoe@private.test", verified=True)
+    browser = confirm(open_browser(zoe), PASSWORD)
+    assert browser.post("/me/email", {action: "", "email": "zoe@private.test"})["Location"] == "/me/email"
+    zoe.refresh_from_db()
+    assert zoe.email == ZOE and EmailAddress.objects.get(user=zoe, primary=True).email == ZOE
+    assert EmailAddress.objects.filter(user=zoe).count() == 2 and mail.outbox == []
+
+
 def test_nobody_signs_up_with_an_address_of_the_domain(enforced: SsoConnection, settings: Settings) -> None:
     settings.SIGN_UP = "open"
     fields = {"name": "Max", "email": "max@acme.test", "password1": PASSWORD, "account_name": "Max Ltd"}
@@ -103,8 +115,9 @@ def test_an_invited_person_of_the_domain_joins_through_the_provider(enforced: Ss
     assert answer["Location"].startswith("/login/sso?email=max%40acme.test&next=%2Fjoin%2F")
 
 
-def test_the_password_opens_no_api(enforced: SsoConnection) -> None:
-    params = {"username": ZOE, "password": PASSWORD, "output": "json"}
+@pytest.mark.parametrize("who", [ZOE, "alice@acme.test"])
+def test_the_password_opens_no_api_not_even_the_emergency_owners(who: str, enforced: SsoConnection) -> None:
+    params = {"username": who, "password": PASSWORD, "output": "json"}
     for path in ("/api/account/sites", "/app/api"):
         answer = Client().get(path, {**params, "url": "https://example.org/"})
         assert "single sign-on" in answer.content.decode(), path
@@ -127,6 +140,16 @@ def test_a_members_tokens_and_key_work_for_days_after_the_last_log_in_there(enfo
     assert list_statuses() == [401, 401]
     key = enforced.account.authkey
     assert Client().get("/api/v1/me", headers={"authorization": f"Bearer {key}"}).status_code == 200
+
+
+def test_keys_of_the_emergency_owner_work_as_long_as_they_own_the_account(enforced: SsoConnection, alice: User) -> None:
+    membership = Membership.objects.get(user=alice)
+    _, plain = personal_token_create(membership=membership, name="t", scopes=["sites:read"])
+    for role, status in ((Role.OWNER, 200), (Role.ADMIN, 401)):
+        Membership.objects.filter(user=alice).update(role=role)
+        for key in (plain, membership.authkey):
+            answer = Client().get("/api/v1/me", headers={"authorization": f"Bearer {key}"})
+            assert answer.status_code == status, (role, key)
 
 
 def test_members_with_other_addresses_log_in_as_before(enforced: SsoConnection, bob: User) -> None:

@@ -23,14 +23,17 @@ from accounts.security.client_ip import get_rate_limit_key
 from accounts.security.rate_limits import SSO_ADDRESS, count_attempt
 from accounts.services import account_brand_set
 from accounts.services.suspension import account_resume, account_suspend
-from accounts.sign_in.handover import START_SALT, hash_nonce
+from accounts.sign_in.handover import ARRIVAL_SALT, START_SALT, hash_nonce
 from accounts.sso.discovery import Discovery, keep_discovery
 from accounts.sso.http import MAX_FETCHES, take_turn
 from accounts.sso.models import SsoConnection
 from tests.accounts.test_second_factor_demand import add_factor, open_browser
-from tests.accounts.test_sso import ZOE, is_in, list_refusals
+from tests.accounts.test_second_factors import compute_code
+from tests.accounts.test_sign_up import find_code
+from tests.accounts.test_sso import SECRET, ZOE, is_in, list_refusals
 from tests.conftest import PASSWORD
 from tests.support import read_html, verify_host
+from tests.support.traffic import confirm
 
 ISSUER = "https://login.acme.test"
 
@@ -63,6 +66,60 @@ def test_the_connection_of_a_suspended_account_logs_nobody_in(
     assert is_in(browser), "its rule has no effect either"
     account_resume(account=account)
     assert open_main().get(path).status_code == 200
+
+
+def test_nothing_done_while_the_account_is_suspended_outlives_the_suspension(
+    enforced: SsoConnection, zoe: User, alice: User, bob: User
+) -> None:
+    add_factor(alice)
+    account_suspend(account=enforced.account, reason="Unpaid", collection_days=0, now=timezone.now())
+    browser = Client()
+    browser.post("/login", {"email": ZOE, "password": PASSWORD})
+    assert is_in(confirm(browser, PASSWORD)), "the rule has no effect"
+    answer = browser.post("/me/email", {"action_add": "", "email": "zoe@private.test"})
+    assert "Your address comes from single sign-on" in read_html(answer)
+    hers, his = open_browser(alice), confirm(open_browser(bob), PASSWORD)
+    answer = his.post("/me/email", {"action_add": "", "email": "bob@acme.test"})
+    assert "log in through single sign-on" in read_html(answer)
+    account_resume(account=enforced.account)
+    assert [is_in(one) for one in (browser, hers, his)] == [False, True, True]
+
+
+def test_an_emergency_owner_without_a_second_factor_is_logged_out_as_well(enforced: SsoConnection, alice: User) -> None:
+    account_suspend(account=enforced.account, reason="Unpaid", collection_days=0, now=timezone.now())
+    browser = open_browser(alice)
+    account_resume(account=enforced.account)
+    assert not is_in(browser)
+
+
+def enforce(connection: SsoConnection) -> None:
+    connection.enforced = True
+    connection.save()
+
+
+def test_a_log_in_that_waits_for_the_second_factor_does_not_outlive_the_switch_to_sso_only(
+    connection: SsoConnection, zoe: User
+) -> None:
+    add_factor(zoe)
+    browser = Client()
+    assert browser.post("/login", {"email": ZOE, "password": PASSWORD})["Location"] == "/login/second-factor"
+    enforce(connection)
+    answer = browser.post("/login/second-factor", {"code": compute_code(SECRET)})
+    assert answer["Location"].startswith("/login/sso?email=zoe") and not is_in(browser)
+    assert browser.get("/login/second-factor")["Location"].startswith("/login"), "it does not wait any longer"
+    assert list_refusals(connection.account) == ["/login/second-factor"]
+
+
+def test_a_sign_up_that_waits_for_its_code_does_not_outlive_it_either(
+    connection: SsoConnection, settings: Settings
+) -> None:
+    settings.SIGN_UP = "open"
+    browser = Client()
+    fields = {"name": "Max", "email": "max@acme.test", "password1": PASSWORD, "account_name": "Max Ltd"}
+    assert browser.post("/signup", fields)["Location"] == "/signup/verify"
+    enforce(connection)
+    answer = browser.post("/signup/verify", {"code": find_code(), "action": "verify"})
+    assert answer["Location"].startswith("/login/sso?email=max") and not is_in(browser)
 
 
 def test_refusals_that_strangers_cause_are_few_entries_without_their_words(described: SsoConnection) -> None:
@@ -175,6 +232,34 @@ def test_an_accounts_provider_logs_in_on_no_other_accounts_white_label(described
     assert "You cannot log in that way on this host" in read_html(browser.get("/login"))
     token = signing.dumps([f"http://{host}", hash_nonce("n"), described.slug, "/"], salt=START_SALT)
     assert open_main().post(f"/login/sso/start?to={token}")["Location"] == "/login/sso"
+
+
+def arrive(connection: SsoConnection, user: User, host: str) -> tuple[Client, Any]:
+    """Come to the white label's host as who has just logged in at the account's provider on the host of BASE_URL."""
+    browser = Client(HTTP_HOST=host)
+    session = browser.session
+    session["sso_nonce"] = "n"
+    session.save()
+    browser.cookies[django_settings.SESSION_COOKIE_NAME] = str(session.session_key)
+    origin = f"{urlsplit(django_settings.BASE_URL).scheme}://{host}"
+    words = [origin, hash_nonce("n"), connection.slug, "/me", user.pk]
+    return browser, browser.get("/login/sso/arrive", {"token": signing.dumps(words, salt=ARRIVAL_SALT)})
+
+
+def test_a_session_on_the_white_label_opens_other_accounts_only_after_a_factor_of_the_persons_own(
+    described: SsoConnection, zoe: User, charlie: User
+) -> None:
+    host = "stats.alice.test"
+    account_brand_set(account=described.account, host=host, name="Alice Numbers", logo="", accent="")
+    verify_host(described.account, host, Purpose.BRAND)
+    browser, answer = arrive(described, zoe, host)
+    assert answer["Location"] == "/me" and is_in(browser)
+    Membership.objects.create(user=zoe, account=charlie.memberships.get().account, role=Role.VIEWER)
+    browser, answer = arrive(described, zoe, host)
+    assert answer["Location"].startswith("/login/sso") and not is_in(browser)
+    add_factor(zoe)
+    browser, answer = arrive(described, zoe, host)
+    assert answer["Location"].startswith("/login/second-factor") and not is_in(browser)
 
 
 def log_in_by(user: User, provider: str) -> Client:

@@ -1,13 +1,14 @@
 """What one account's abuse costs another account's reports and hits: python -m tests.bench.fairness
 
-    [--events 2000000] [--seconds 20] [--rounds 2] [--clients 16] [--abuse queries hits] [--port 8490]
+    [--events 2000000] [--seconds 20] [--rounds 2] [--clients 16] [--abuse queries hits streams monitors] [--port 8490]
     [--without-budgets]
 
-One server with its embedded store. Account A sends heavy queries (pages by source over 90 days, with a filter that no
-cache knows) and page views, each by so many clients at a time, with addresses of their own; account B asks for a small
-report five times a second and sends a page view with each. Quiet and abused phases take turns, so that both meet the
-same machine. Prints B's median and p95 of both, how many of B's page views were refused, what A got, and the ratio of
-the p95.
+One server with its embedded store. Account A abuses it (`tests.bench.abuse`) in every way, or in those that `--abuse`
+names, each by so many clients at a time, with addresses of their own; account B asks for a small report five times a
+second and sends a page view with each. Quiet and abused phases take turns, so that both meet the same machine. Prints
+B's median and p95 of both, how many of B's page views were refused, the ratio of the p95, and what A was answered:
+every refusal with its sentence. With `monitors` A first asks for more monitors than an account may have; all are due
+at the start of an abused phase.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.bench.abuse import DATES, KINDS, PASSWORD, PERSON
 from tests.bench.faults.load import CHROME
 from tests.bench.serving import ROOT, Served, served
 
@@ -37,51 +39,61 @@ from tests.bench import traffic
 from tracking import store
 store.migrate(); traffic.load(int(sys.argv[1])); store.close()
 """
-DATES = {"start": "2026-04-02", "end": "2026-07-01"}
+ADD_PEOPLE = """
+import django, sys; django.setup()
+from accounts.models import Account, Membership, Role
+from accounts.services import user_create
+account, email, password, number = Account.objects.get(pk=sys.argv[1]), *sys.argv[2:4], int(sys.argv[4])
+for one in range(number):
+    user = user_create(email=email.format(one), password=password)
+    Membership.objects.create(user=user, account=account, role=Role.EDITOR)
+"""
+ADD_MONITORS = """
+import django, sys; django.setup()
+from django.core.exceptions import ValidationError
+from accounts.account_limits import get_account_limit
+from sites.models import Site
+from sites.uptime.services import monitor_create
+site = Site.objects.select_related("account").get(pk=sys.argv[1])
+try:
+    for one in range(get_account_limit(site.account, "monitors") + 1):
+        monitor_create(site=site, url=f"http://127.0.0.1:{sys.argv[2]}/{one}", interval=30, timeout=30, enabled=False)
+except ValidationError as error:
+    print(f"monitors {one}, then refused: {' '.join(error.messages)}")
+"""
+SWITCH_MONITORS = """
+import django, sys; django.setup()
+from django.utils import timezone
+from sites.uptime.models import Monitor
+Monitor.objects.update(enabled=sys.argv[1] == "on", next_due=timezone.now())
+"""
 PAUSE = 0.2  # seconds between B's reports
 
 
-class Abuser:
-    """Account A: clients that send one heavy query, or one page view, after the other."""
+def run_script(server: Served, script: str, *words: object) -> str:
+    """Run a script with the server's settings; returns what it prints."""
+    command = [sys.executable, "-c", script, *map(str, words)]
+    env = {**server.env, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return subprocess.run(command, env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
-    def __init__(self, url: str, site: dict[str, Any], clients: int, kinds: Sequence[str]) -> None:
-        self.url, self.key, self.site, self.statuses = url, site["api_key"], site["site_id"], Counter[str]()
-        self.stopping, self.numbers = threading.Event(), itertools.count()
-        acts = {"queries": self.run, "hits": self.send_hits}
-        self.threads = [
-            threading.Thread(target=acts[kind], args=(number,)) for kind in kinds for number in range(clients)
-        ]
 
-    def send_hits(self, number: int) -> None:
-        """Send page views as fast as they are answered, each of a visitor of its own."""
-        with httpx.Client(base_url=self.url, headers={"User-Agent": CHROME, "Accept-Language": "en"}) as client:
-            while not self.stopping.is_set():
-                count = next(self.numbers)
-                query = {"site_id": self.site, "type": "pageview", "href": f"/{count}", "host": "bench.example"}
-                address = {"X-Forwarded-For": f"81.3.{count // 250 % 250}.{count % 250}"}
-                answer = client.get("/in.php", params=query, headers=address, timeout=60)
-                self.statuses[f"hit {answer.headers.get('X-Event-Dropped', answer.status_code)}"] += 1
-
-    def run(self, number: int) -> None:
-        headers = {"x-api-key": self.key, "X-Forwarded-For": f"198.51.100.{number + 1}"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=60) as client:
-            while not self.stopping.is_set():
-                filters = [{"dimension": "page", "operator": "contains", "value": f"/{next(self.numbers)}"}]
-                body = {"metrics": ["visitors"], "dimensions": ["page", "source"], "date_range": DATES}
-                answer = client.post("/api/query", json={**body, "filters": filters})
-                self.statuses[f"query {answer.status_code}"] += 1
-                if answer.status_code == 429:
-                    self.stopping.wait(min(1.0, float(answer.headers.get("Retry-After", 1))))
-
-    def __enter__(self) -> Abuser:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
+@contextmanager
+def abused(server: Served, given: argparse.Namespace, answers: Counter[str]) -> Iterator[None]:
+    """Let A abuse the server during the block, and add what it was answered."""
+    site = server.made["site"]
+    words = [server.url, site["api_key"], site["site_id"], given.clients, given.port + 1, *given.abuse]
+    command = [sys.executable, "-m", "tests.bench.abuse", *map(str, words)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"started\n"
+    if "monitors" in given.abuse:
+        run_script(server, SWITCH_MONITORS, "on")
+    try:
+        yield
+    finally:
+        told, _ = process.communicate()
+        answers.update(json.loads(told))
+        if "monitors" in given.abuse:
+            run_script(server, SWITCH_MONITORS, "off")
 
 
 def measure(
@@ -116,7 +128,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--abuse", nargs="*", default=["queries", "hits"], choices=["queries", "hits"])
+    parser.add_argument("--abuse", nargs="*", default=KINDS, choices=KINDS)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--port", type=int, default=8490)
     parser.add_argument("--without-budgets", action="store_true")
@@ -125,7 +137,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         env = {**os.environ, "DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "config.settings"}
         subprocess.run([sys.executable, "-c", LOAD, str(given.events)], cwd=ROOT, env=env, check=True)
-        with served(Path(folder), given.port, ACCOUNT_LIMITS=limits) as server:
+        with served(Path(folder), given.port, ACCOUNT_LIMITS=limits, ALLOWED_OUTBOUND="127.0.0.1/32") as server:
             manage = [sys.executable, str(ROOT / "manage.py")]
             other = ["--email", "b@example.com", "--password", "a bench needs no secret", "--account", "B"]
             made = subprocess.run(
@@ -137,25 +149,35 @@ def main() -> None:
                 number = str(account["account"]["id"])
                 words = ["limits", number, "clickport_per_minute=0"]
                 subprocess.run([*manage, *words], env=server.env, cwd=ROOT, check=True, capture_output=True)
+            prepare_abuse(server, given)
             time.sleep(3)
             compare(server, second["site"], given)
 
 
+def prepare_abuse(server: Served, given: argparse.Namespace) -> None:
+    """Create what A's abuse needs: people who open live views, and as many monitors as it is given."""
+    if "streams" in given.abuse:
+        run_script(server, ADD_PEOPLE, server.made["account"]["id"], PERSON, PASSWORD, given.clients)
+    if "monitors" in given.abuse:
+        print(run_script(server, ADD_MONITORS, server.made["site"]["site_id"], given.port + 1), end="")
+
+
 def compare(server: Served, site: dict[str, Any], given: argparse.Namespace) -> None:
     """Measure B in quiet and abused phases, and print the comparison."""
-    numbers, refused, got = itertools.count(), Counter[str](), Counter[str]()
+    numbers, refused, answers = itertools.count(), Counter[str](), Counter[str]()
     measure(server.url, site, 3, numbers, refused)
-    quiet, abused = list[float](), list[float]()
+    quiet, loud = list[float](), list[float]()
     for _ in range(given.rounds):
         quiet += measure(server.url, site, given.seconds, numbers, refused)
-        with Abuser(server.url, server.made["site"], given.clients, given.abuse) as abuser:
+        with abused(server, given, answers):
             time.sleep(3)
-            abused += measure(server.url, site, given.seconds, numbers, refused)
-        got += abuser.statuses
-    for name, times in (("quiet", sorted(quiet)), ("abused", sorted(abused))):
+            loud += measure(server.url, site, given.seconds, numbers, refused)
+    for name, times in (("quiet", sorted(quiet)), ("abused", sorted(loud))):
         print(f"{name:7} n={len(times)} median {pick(times, 0.5):.0f} ms, p95 {pick(times, 0.95):.0f} ms")
-    ratio = pick(sorted(abused), 0.95) / pick(sorted(quiet), 0.95)
-    print(f"p95 ratio {ratio:.2f}; B's page views refused: {dict(refused) or 0}; A got {dict(got)}")
+    ratio = pick(sorted(loud), 0.95) / pick(sorted(quiet), 0.95)
+    print(f"p95 ratio {ratio:.2f}; B's page views refused: {dict(refused) or 0}; A was answered:")
+    for answer, count in sorted(answers.items()):
+        print(f"{count:8,} {answer}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from config.file_permissions import find_accessible_to_others, remove_others_access
-from tests.config.test_serve_command import MANAGE, PORT, ROOT, URL, WEB
+from tests.config.test_serve_command import MANAGE, PORT, ROOT, ask
 from tests.support.hits import CHROME
 
 USUAL = 0o022  # the umask of most shells and services
@@ -49,7 +49,7 @@ def wait(process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + 180
     while time.monotonic() < end and process.poll() is None:
         try:
-            WEB.get(f"{URL}/healthz", timeout=2)
+            ask("/healthz", timeout=2)
             return
         except httpx.HTTPError:
             time.sleep(0.2)
@@ -65,13 +65,13 @@ def use(data_dir: Path) -> None:
     )  # fmt: skip
     site = json.loads(done.stdout)["site"]["site_id"]
     query = {"site_id": site, "type": "pageview", "href": "/", "host": "example.com"}
-    assert WEB.get(f"{URL}/in.php", params=query, headers={"user-agent": CHROME}).status_code == 200
-    page = WEB.get(f"{URL}/password/reset")
+    assert ask("/in.php", params=query, headers={"user-agent": CHROME}).status_code == 200
+    page = ask("/password/reset")
     token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
     cookie = {"cookie": f"csrftoken={page.cookies['csrftoken']}"}
     form = {"email": "a@example.com", "csrfmiddlewaretoken": token}
-    assert WEB.post(f"{URL}/password/reset", data=form, headers=cookie).status_code == 200
-    WEB.get(f"{URL}/static/js/app.js").raise_for_status()
+    assert ask("/password/reset", method="POST", data=form, headers=cookie).status_code == 200
+    ask("/static/js/app.js").raise_for_status()
 
 
 def open_ones(data_dir: Path) -> list[str]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.support.hits import BROWSER, CHROME
 
 pytestmark = pytest.mark.heavy
 WORKERS, PEOPLE, PAGES = 3, 20, 6
+CLIENTS = 200  # connected at the same time
 LINKS = """
 import django; django.setup()
 from accounts.models import Account
@@ -263,6 +265,33 @@ def test_a_restart_refuses_no_connection(workers: Workers) -> None:
     assert flood.unanswered == 0, workers.log.read_text()
     workers.end()
     assert workers.count("SELECT uniqExact(path) FROM events") == [len(flood.answered)]
+
+
+def count_connections(port: int, process: int) -> int:
+    """Count the connections that a process has accepted on a port, from what Linux lists of its sockets."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    established = {row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
+    count = 0
+    for path in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            count += os.readlink(path).removeprefix("socket:[").removesuffix("]") in established
+    return count
+
+
+def test_connections_that_come_at_once_are_spread_over_the_workers(workers: Workers) -> None:
+    async def connect() -> list[int]:
+        opened = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", workers.port) for _ in range(CLIENTS)))
+        for _, writer in opened:
+            writer.write(b"GET /in.php?site_id=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+        for reader, _ in opened:
+            assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+        counts = [count_connections(workers.port, worker) for worker in workers.find("worker")]
+        for _, writer in opened:
+            writer.close()
+        return counts
+
+    counts = asyncio.run(connect())
+    assert sum(counts) == CLIENTS and min(counts) >= CLIENTS / WORKERS / 2, counts
 
 
 def test_workers_beside_redis_are_refused(tmp_path: Path) -> None:

@@ -1,4 +1,10 @@
-"""A change of a site, a key or a link that one server makes is in effect in the other one within two seconds."""
+"""A change of a site, a key or a link that one server makes is in effect in the other one within two seconds.
+
+The two seconds begin with the answer to the change. Every process asks the database twice a second for the newest
+change number (`CacheRefresher`) and loads the rows with a greater one than it knows, so a change waits for at most half
+a second, and one and a half remain for loading it. Promised is this for a machine that has a processor for it: what the
+servers and PostgreSQL waited for one is not counted here, so the tests can be as strict on a machine that others use.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +20,17 @@ from typing import Any
 import httpx
 import pytest
 
+from sites.cache_refresher import POLL_SECONDS
 from tests.config.test_serve_command import MANAGE
 from tests.served import PATIENCE, wait_for_site
 from tests.services import servers
+from tests.services.processor_waits import ProcessorWaits
 from tests.services.test_first_starts import create_database
 from tests.services.test_served_hits import PROVISION, serving
 from tests.support.hits import BROWSER, CHROME
 
 pytestmark = pytest.mark.services
 PROMISED_SECONDS = 2.0
-BUSY_SECONDS = 4.0  # what a machine that others use may take longer
 
 
 @dataclass(kw_only=True)
@@ -88,11 +95,17 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 def check_soon(found: Callable[[], object], expected: object) -> None:
-    """Check that a change is in effect in time. Another change of the same kind may have to be waited for first."""
-    began = time.monotonic()
+    """Check that a change is in effect in time."""
+    waits, began = ProcessorWaits(), time.monotonic()
     while (last := found()) != expected:
-        assert time.monotonic() - began < PROMISED_SECONDS + BUSY_SECONDS, last
+        assert time.monotonic() - began < PATIENCE, last
         time.sleep(0.05)
+    took = waits.measure_rest()
+    assert took < PROMISED_SECONDS, f"{expected} after {took:.1f} s without waits for a processor"
+
+
+def test_polls_leave_most_of_the_time_for_loading() -> None:
+    assert PROMISED_SECONDS / 4 >= POLL_SECONDS
 
 
 def test_links_that_are_created_changed_and_deleted(pair: Servers) -> None:

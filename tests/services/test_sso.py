@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
@@ -19,9 +20,10 @@ from pytest_django import Settings
 from accounts.audit.models import AuditEntry
 from accounts.models import Account, Membership, Purpose, Role, User
 from accounts.services import account_brand_set
-from accounts.services.sso import sso_connection_set
+from accounts.services.sso import sso_connection_delete, sso_connection_set
 from accounts.sso.models import SsoConnection, SsoDomain
-from tests.accounts.test_second_factor_demand import add_factor
+from tests.accounts.test_second_factor_demand import SECRET, add_factor
+from tests.accounts.test_second_factors import compute_code
 from tests.conftest import PASSWORD
 from tests.services.provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
 from tests.support import read_html, verify_host
@@ -139,6 +141,39 @@ def test_the_second_factor_is_asked_of_those_who_are_not_of_the_account_alone(
         Membership.objects.create(user=zoe, account=other, role=Role.VIEWER)
     browser = open_browser()
     assert log_in(provider, browser) == "/login/second-factor" and not is_in(browser)
+
+
+@pytest.mark.parametrize("what", ["nothing", "the provider", "the domain"])
+def test_a_log_in_that_waits_for_a_code_does_not_outlive_what_it_came_through(
+    what: str, provider: OpenIdProvider, connection: SsoConnection
+) -> None:
+    SsoConnection.objects.update(enforced=True)
+    add_factor(zoe := User.objects.create_user(ZOE, PASSWORD))
+    Membership.objects.create(user=zoe, account=Account.objects.create(name="Other"), role=Role.VIEWER)
+    browser = open_browser()
+    assert log_in(provider, browser) == "/login/second-factor"
+    if what == "the provider":
+        sso_connection_delete(connection=connection)
+    elif what == "the domain":
+        connection.domains.update(verified=None)
+    answer = browser.post("/login/second-factor", {"code": compute_code(SECRET)})
+    assert answer["Location"] == ("/me" if what == "nothing" else "/login")
+    assert is_in(browser) is (what == "nothing") and browser.get("/login").status_code in (200, 302)
+
+
+def test_who_was_removed_does_not_return_by_another_address_of_their_own(
+    provider: OpenIdProvider, connection: SsoConnection, account: Account, alice: User
+) -> None:
+    assert log_in(provider, open_browser()) == "/me"
+    owner = Client()
+    owner.force_login(alice)
+    owner.post(f"/account/team/{Membership.objects.get(user__email=ZOE).pk}/remove")
+    User.objects.filter(email=ZOE).update(email="zoe+x@acme.test")
+    EmailAddress.objects.filter(email=ZOE).update(email="zoe+x@acme.test")
+    browser = open_browser()
+    log_in(provider, browser)
+    assert not Membership.objects.filter(account=account).exclude(user=alice).exists()
+    assert list_actions(account).count("member.joined") == 1
 
 
 MISBEHAVIOUR: dict[str, dict[str, object]] = {

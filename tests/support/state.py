@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 
 from django.conf import settings
+from django.core.cache import caches
+from redis import RedisError
 
 from config import asgi, process
+from tests.served import PATIENCE
 from tracking.state.base import State
 from tracking.state.opening import open_state
 from tracking.state.redis_link import build_command
@@ -61,3 +65,19 @@ def flush_redis(state: State) -> None:
     if isinstance(state, RedisState):
         state.redis.pause.until = 0.0
         state.redis.execute([build_command("FLUSHDB")])
+
+
+def clear_caches() -> None:
+    """Empty every cache, also in a Redis that is late on a busy machine: requests go on without it, a clean-up cannot.
+
+    Raises RedisError after PATIENCE seconds.
+    """
+    end = time.monotonic() + PATIENCE
+    for cache in caches.all():
+        while True:
+            try:
+                cache.clear()
+                break
+            except RedisError:
+                if time.monotonic() > end:
+                    raise

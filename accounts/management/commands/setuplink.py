@@ -29,7 +29,7 @@ class Command(InstallationCommand):
 
 def build_password_path(email: str) -> str:
     """Build the path of the page on which the user sets a new password. Raises CommandError for an unknown address."""
-    user = User.objects.filter(email=email.strip().lower()).first()
+    user = User.objects.filter(email=email).first()
     if user is None:
         raise CommandError(f"There is no user {email}.")
     return build_reset_path(user)

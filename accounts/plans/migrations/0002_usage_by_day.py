@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("plans", "0001_initial"), ("accounts", "0011_plans")]
+    dependencies = [("plans", "0001_initial"), ("accounts", "0013_plans")]
 
     operations = [
         migrations.CreateModel(

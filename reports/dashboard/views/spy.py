@@ -34,7 +34,7 @@ from reports.query.references import ReferenceResolver, StoredGoals
 from sites.models import Site
 from sites.selectors import get_site_for_actor
 from tracking.event import ACTIONS, Event
-from tracking.live_streams import LiveStream, build_live_response, create_viewer
+from tracking.live_streams import LiveStream, build_live_response, create_viewer, refuse_stream
 
 MAX_ROWS = 60
 MAX_CACHED_MESSAGES = 1000
@@ -104,12 +104,15 @@ def explain_no_stream(state: ReportState) -> str:
 async def stream(request: HttpRequest, site_id: int) -> HttpResponse | StreamingHttpResponse:
     """Send every action from now on: `action` events of HTML and `ping` events of JSON.
 
-    400 for a filter that cannot be evaluated on single events.
+    400 for a filter that cannot be evaluated on single events; 429 if too many are open.
     """
     user = await request.auser()
     if not user.is_authenticated:
         return redirect("account_login")
     site = await sync_to_async(get_site_for_actor)(user, site_id)
+    viewer = create_viewer(request, user, site.account)
+    if (refusal := refuse_stream(viewer)) is not None:
+        return refusal
     try:
         tree = await sync_to_async(prepare_stream)(request, site)
     except QueryRefused as error:
@@ -120,7 +123,6 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
         zone, named = ZoneInfo(current_site.timezone), add_name(event, current_site.pk)
         return render_cached(named, current_site.pk, zone, locale) if satisfies(tree, named, zone) else b""
 
-    viewer = create_viewer(request, user, site.account)
     stream = LiveStream(
         viewer, site.pk, site, read_scope=lambda bearer: get_site_for_actor(bearer, site_id), format_event=format_event
     )

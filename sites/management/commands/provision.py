@@ -48,7 +48,7 @@ def provision(
     *, email: str, password: str, account_name: str, domain: str, timezone: str
 ) -> dict[str, dict[str, object]]:
     """Get or create everything; returns what the command prints. Raises ValidationError."""
-    user = User.objects.filter(email=email.strip().lower()).first()
+    user = User.objects.filter(email=email).first()
     if user is None or is_placeholder(user):
         user = user_create(email=email, password=password)
     account = find_owned_account(user, account_name) or account_create(name=account_name, owner=user, timezone=timezone)

@@ -1,4 +1,4 @@
-"""What faults cost, as a table: python -m tests.bench.faults [--rate 200] [--seconds 10] [--times 10] [NAME …]
+"""What faults cost, as a table: python -m tests.bench.faults [--rate 200] [--seconds 6] [--times 10] [NAME …]
 
 Starts an installation of several processes (`installation.py`), sends page views at a steady rate to both servers in
 turns, causes a fault (`fault_cases.py`) and waits until everything is stored. A tenth of the hits is sent again to the
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.faults.fault_cases import FAULTS, Fault, Run
+from tests.bench.faults.fault_cases import FAULTS, NUMBERS, Fault, Run
 from tests.bench.faults.installation import Installation, copy_code, read_health
 from tests.bench.faults.load import Load
 from tests.served import wait_until
@@ -88,7 +88,10 @@ def run_fault(fault: Fault, installation: Installation, options: argparse.Namesp
         first=first,
     )
     run = Run(
-        installation=installation, load=load, seconds=max(options.seconds, fault.least_seconds), times=options.times
+        installation=installation,
+        load=load,
+        seconds=max(options.seconds or fault.seconds, fault.least_seconds),
+        times=options.times,
     )
     fault.prepare(run)
     crashes = installation.count_crashes()
@@ -147,7 +150,7 @@ def run_faults(faults: Sequence[Fault], options: argparse.Namespace) -> bool:
                 if reason := fault.why_not(installation):
                     print(f"{fault.name}: left out, {reason}", flush=True)
                 else:
-                    good &= run_fault(fault, installation, options, 1_000_000 * (position + 1))
+                    good &= run_fault(fault, installation, options, NUMBERS * (position + 1))
             return good
         finally:
             if options.logs:
@@ -166,7 +169,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help=", ".join(fault.name for fault in FAULTS))
     parser.add_argument("--rate", type=float, default=200, help="page views a second")
-    parser.add_argument("--seconds", type=float, default=10, help="how long a fault lasts")
+    parser.add_argument("--seconds", type=float, help="how long each fault lasts, in place of its own time")
     parser.add_argument("--times", type=int, default=10, help="how often a process is killed")
     parser.add_argument("--from", dest="revision", default="HEAD", help="the release that is upgraded")
     parser.add_argument("--logs", type=Path, help="a directory for the logs of the services")

@@ -17,6 +17,13 @@ REPEATED = 10  # one of so many hits is sent again, with its id, to the next pro
 TRIES = 12  # of a sender that repeats a hit whose answer it did not get
 
 
+def describe_view(site: int, number: int) -> tuple[str, dict[str, str]]:
+    """Return the address and the headers of the page view with this number: its visitor, page and id are its own."""
+    address = f"81.{number % 7 + 2}.{number // 250 % 250}.{number % 250}"
+    path = f"/in.php?site_id={site}&type=pageview&href=%2F{number}&host=bench.example&x=id-of-hit-{number:012}"
+    return path, {"User-Agent": CHROME, "Accept-Language": "en", "X-Forwarded-For": address}
+
+
 @dataclass(kw_only=True)
 class Load:
     """Page views until the block ends; each has a visitor, a page and an id of its own."""
@@ -98,11 +105,8 @@ class Sender:
 
     def request(self, client: http.client.HTTPConnection, number: int) -> str:
         """Return why the hit was rejected, "" if it was not."""
-        load = self.load
-        address = f"81.{number % 7 + 2}.{number // 250 % 250}.{number % 250}"
-        path = f"/in.php?site_id={load.site}&type=pageview&href=%2F{number}&host=bench.example&x=id-of-hit-{number:012}"
-        headers = {"User-Agent": CHROME, "Accept-Language": "en", "X-Forwarded-For": address}
-        if load.repeats_cut:
+        path, headers = describe_view(self.load.site, number)
+        if self.load.repeats_cut:
             client.close()
         client.request("GET", path, headers=headers)
         answer = client.getresponse()

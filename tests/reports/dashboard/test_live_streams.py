@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -22,6 +22,7 @@ from accounts.services import user_password_set
 from links.permissions import DATAPOINT
 from links.routing import link_cache
 from reports.dashboard.views import spy
+from reports.query.filters import Node
 from sites.models import Site
 from sites.selectors import get_site_for_actor
 from tests.conftest import member
@@ -38,17 +39,6 @@ LINKS = "/links/live/stream"
 @pytest.fixture(autouse=True)
 def nothing_open() -> None:
     assert len(open_streams) == 0
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rights are asked for again before every event, and every 20 ms of silence."""
-    monkeypatch.setattr(live_streams, "CHECK_SECONDS", 0.02)
-
-
-@pytest.fixture
-def spied(site: Site, transactional_db: None) -> str:
-    return f"/sites/{site.pk}/spy/stream"
 
 
 def time_passes() -> None:
@@ -238,6 +228,26 @@ def theirs(user: User) -> Account:
 
 
 # How many
+
+
+async def test_a_stream_is_refused_before_the_store_is_queried_for_it(
+    spied: str, account: Account, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[int] = []
+
+    def prepare(request: HttpRequest, site: Site) -> Node | None:
+        prepared.append(site.pk)
+        return prepare_stream(request, site)
+
+    prepare_stream = spy.prepare_stream
+    monkeypatch.setattr(spy, "prepare_stream", prepare)
+    account.limits = {"streams_per_user": 1}
+    await database(account.save)
+    hers = await cookie(alice)
+    async with asgi.connected(spied, cookie=hers):
+        refused = await asgi.send("GET", spied, cookie=hers)
+        assert refused.status == 429 and "You have 1 live views open" in refused.text
+    assert len(prepared) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "DELETE"])

@@ -11,13 +11,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.mail import simplify_name
-from accounts.models import Account, Membership, User
+from accounts.models import Account, Membership, Purpose, User
+from accounts.services import account_brand_set
 from sites.alerts.condition_registry import AlertNotification
+from sites.alerts.confirmation import CONFIRM_CODE
 from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_notify
 from sites.models import Site
-from tests.support import read_html
+from tests.support import read_html, verify_host
 from tests.support.types import Response
 from tests.values import extract
 
@@ -98,6 +100,38 @@ def test_the_recipient_confirms_with_one_button(inside: Client, site: Site) -> N
     assert "Confirmed" in read_html(anybody.post(path, {"csrfmiddlewaretoken": token}))
     assert fire(site) == 1
     assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]
+
+
+def test_on_the_host_of_a_white_label_the_link_alone_is_no_consent(
+    inside: Client, site: Site, account: Account
+) -> None:
+    """The account controls the host, so it can read the link; only the recipient has the code."""
+    account_brand_set(account=account, host="stats.alice.test", name="Alice Numbers")
+    verify_host(account, "stats.alice.test", Purpose.BRAND)
+    save_channel(inside, site)
+    [letter] = mail.outbox
+    path = link_in(letter, "confirm")
+    assert f"http://stats.alice.test{path}" in letter.body and letter.from_email == "noreply@127.0.0.1"
+    code = extract(r"Enter this code there: (\d{8})", letter.body)
+    for host in ("testserver", "stats.alice.test"):
+        reader = Client(HTTP_HOST=host)
+        assert "Code in the mail" in read_html(reader.get(path))
+        for entered in ({}, {"code": "00000000"}, {"code": code[1:]}):
+            assert "This is not the code" in read_html(reader.post(path, entered))
+    assert Channel.objects.get().confirmed is None
+    assert "Confirmed" in read_html(Client().post(path, {"code": f" {code[:4]} {code[4:]} "}))
+    assert Channel.objects.get().confirmed is not None
+
+
+def test_codes_cannot_be_guessed(inside: Client, site: Site, account: Account) -> None:
+    account_brand_set(account=account, host="stats.alice.test", name="Alice Numbers")
+    verify_host(account, "stats.alice.test", Purpose.BRAND)
+    save_channel(inside, site)
+    path, code = link_in(mail.outbox[0], "confirm"), extract(r"(\d{8})\n", mail.outbox[0].body)
+    for _ in range(CONFIRM_CODE.maximum):
+        Client().post(path, {"code": "1"})
+    assert "Too many attempts" in read_html(Client().post(path, {"code": code}))
+    assert Channel.objects.get().confirmed is None
 
 
 def test_every_alert_mail_can_be_stopped_and_needs_a_new_confirmation_then(inside: Client, site: Site) -> None:

@@ -18,7 +18,7 @@ def create_named_plans(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0010_invitation_links_and_sign_up"), ("plans", "0001_initial")]
+    dependencies = [("accounts", "0012_one_spelling_of_addresses"), ("plans", "0001_initial")]
 
     operations = [
         migrations.AddField(
