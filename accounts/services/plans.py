@@ -75,7 +75,7 @@ def account_plan_set(*, account: Account, plan: Plan | None) -> None:
 
     Nothing that exists is deleted: an account with more than its plan includes keeps it, and cannot add to it.
     """
-    row = Account.objects.select_for_update().select_related("plan").get(pk=account.pk)
+    row = Account.objects.select_for_update(of=("self",)).select_related("plan").get(pk=account.pk)
     new = Plan.objects.select_for_update().get(pk=plan.pk) if plan is not None else None
     old = row.plan
     if old == new:

@@ -1,21 +1,18 @@
 """Usage is counted over sites and links; a quota rejects events above it, and is notified before."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 
 from accounts.models import Account, User
 from accounts.notices.models import Notice
 from accounts.plans.models import EventDay
 from accounts.services.plans import account_plan_set, plan_create
-from config.process import rotate_salts
 from reports.usage import counting
 from reports.usage.counting import count_month_again, count_recent_usage
 from sites import site_cache
@@ -23,7 +20,7 @@ from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.models import Site
 from sites.services import site_create
-from tests.support import browse, event, read_html, record, state
+from tests.support import browse, event, read_html, record
 from tests.support.links import Browser, create_link, flush_clicks, refresh_caches
 from tests.support.types import Store
 from tests.values import require
@@ -114,18 +111,6 @@ def test_an_account_without_a_quota_is_never_notified(account: Account, site: Si
     Alert.objects.create(site=site, name="Q", condition="quota", parameters={"percent": 80.0})
     count_recent_usage(now=NOW)
     assert alerts_evaluate(now=NOW) == 0
-
-
-def test_old_salts_are_destroyed_without_any_traffic(settings: Settings, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path
-    state.restart()
-    for day in range(1, 6):
-        rotate_salts(now=datetime(2026, 3, day, 1, tzinfo=UTC))
-        rotate_salts(now=datetime(2026, 3, day, 2, tzinfo=UTC))
-    first = state.current().get_salt(date(2026, 3, 5))
-    text = (tmp_path / "salts.json").read_text()
-    assert "2026-03-04" in text and "2026-03-05" in text and "2026-03-03" not in text
-    assert state.restart().get_salt(date(2026, 3, 5)) == first
 
 
 def test_managers_are_told_at_80_and_at_100_percent_once_each(
