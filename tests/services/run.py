@@ -39,8 +39,6 @@ FILES: dict[str, str] = {
     "accounts/test_secrets_at_rest.py": "encrypted columns are of another type in PostgreSQL",
     "accounts/audit/test_chain.py": "PostgreSQL has triggers of its own, and locks of rows",
     "accounts/test_session_store.py": "rows of sessions have keys of their own, in PostgreSQL too",
-    "accounts/test_api_calls.py": "numbers are added up by several processes, in PostgreSQL",
-    "reports/usage/test_counting.py": "days of sites on every node, stored or changed by one statement",
     "accounts/test_login.py": "limits of log-ins are counted in the cache",
 }
 
