@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.models import READ, WRITE, Area, Role
+from accounts.models import INSTALLATION, READ, WRITE, Area, Role
 from accounts.validators import list_zone_names
 
 TIMEZONE_CHOICES = [(name, name) for name in sorted(list_zone_names())]
@@ -133,23 +133,26 @@ class PersonalTokenForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
     )  # fmt: skip
 
-    def __init__(self, data: QueryDict | None, sites: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, data: QueryDict | None, sites: Sequence[tuple[int, str]], *, is_operator: bool = False) -> None:
         super().__init__(data)
+        self.areas = [(area.value, area.label) for area in Area]
+        if is_operator:
+            self.areas.append((INSTALLATION, "Plans, accounts and billing of this installation"))
         self.fields["sites"].choices = [(str(number), label) for number, label in sites]  # type: ignore[attr-defined]
-        for area in Area:
+        for area, label in self.areas:
             self.fields[self.get_field_name(area)] = forms.ChoiceField(
-                label=area.label, required=False, choices=[("", "nothing"), (READ, "read"), (WRITE, "read and write")]
+                label=label, required=False, choices=[("", "nothing"), (READ, "read"), (WRITE, "read and write")]
             )
-        self.order_fields(["name", *map(self.get_field_name, Area), "sites", "expires"])
+        self.order_fields(["name", *(self.get_field_name(area) for area, _ in self.areas), "sites", "expires"])
 
-    def get_field_name(self, area: Area) -> str:
+    def get_field_name(self, area: str) -> str:
         """Return the name of the field with the right for an area."""
-        return f"may_{area.value}"
+        return f"may_{area}"
 
     def list_scopes(self) -> list[str]:
         """List the chosen scopes."""
-        rights = {area: self.cleaned_data[self.get_field_name(area)] for area in Area}
-        return [f"{area.value}:{right}" for area, right in rights.items() if right]
+        rights = {area: self.cleaned_data[self.get_field_name(area)] for area, _ in self.areas}
+        return [f"{area}:{right}" for area, right in rights.items() if right]
 
     def list_sites(self) -> list[int]:
         """List the ids of the chosen sites."""

@@ -37,6 +37,7 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
         rows += [
             {"label": membership.account.name},
             build_link("account", reverse("accounts:account"), "Account", current),
+            build_link("usage", reverse("usage:page"), "Plan and usage", current),
             build_link("team", reverse("accounts:team"), "Team", current),
             build_link("invitations", reverse("accounts:invitations"), "Invitations", current),
             *build_clients_link(request, membership, current),
@@ -60,13 +61,7 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
         build_link("digests", reverse("digests:list"), "Reports by e-mail", current),
     ]
     if getattr(request.user, "is_operator", False):
-        rows += [
-            {"label": "Installation"},
-            build_link("operations", reverse("operations:task-runs"), "Operations", current),
-            build_link("accounts", reverse("operations:accounts"), "Accounts", current),
-            build_link("sign-up", reverse("operations:sign-up"), "Sign-up", current),
-            build_link("installation-log", reverse("operations:audit-log"), "Audit log", current),
-        ]
+        rows += build_installation_links(current)
     return rows
 
 
@@ -75,6 +70,19 @@ def build_clients_link(request: HttpRequest, membership: Membership, current: st
     if find_agency_of_clients(membership, request.user) is None:
         return []
     return [build_link("clients", reverse("agency:clients"), "Clients", current)]
+
+
+def build_installation_links(current: str) -> list[NavigationRow]:
+    """Build the rows of the operators' pages."""
+    return [
+        {"label": "Installation"},
+        build_link("operations", reverse("operations:task-runs"), "Operations", current),
+        build_link("accounts", reverse("operations:accounts"), "Accounts", current),
+        build_link("plans", reverse("operations:plans"), "Plans", current),
+        build_link("billing", reverse("billing:webhooks"), "Billing webhooks", current),
+        build_link("sign-up", reverse("operations:sign-up"), "Sign-up", current),
+        build_link("installation-log", reverse("operations:audit-log"), "Audit log", current),
+    ]
 
 
 def build_link(slug: str, href: str, label: str, current: str) -> NavigationRow:

@@ -6,6 +6,7 @@ from accounts.api import brand
 from accounts.api import views as api
 from accounts.api.audit_log import AuditEntries
 from accounts.api.exports import ExportViews
+from accounts.api.installation import InstallationAccountViews, PlanViews
 from accounts.api.invitations import InvitationViews
 from accounts.api.notices import NoticeChoices, NoticeViews, ReadNotices
 from accounts.api.resources import build_routes
@@ -89,6 +90,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/sso/test", SsoTest.as_view()),
     *build_routes({"sso/domains": SsoDomainViews}),
     *build_routes({"invitations": InvitationViews, "notices": NoticeViews, "exports": ExportViews}),
+    *build_routes({"installation/plans": PlanViews, "installation/accounts": InstallationAccountViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),

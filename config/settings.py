@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "accounts.exports",
     "accounts.notices",
     "accounts.operations",
+    "accounts.plans",
     "accounts.sso",
     "accounts.white_label",
     "sites",
@@ -97,6 +98,7 @@ TEMPLATES = [
                 "accounts.branding.add_brand",
                 "accounts.changelog.add_news",
                 "accounts.notices.selectors.add_unread_count",
+                "accounts.plans.banner.add_usage_warnings",
                 "tracking.geo.add_geography",
             ],
             "libraries": {

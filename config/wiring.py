@@ -10,11 +10,13 @@ from accounts.exports.services import AUDIT_SUBJECT as EXPORT_SUBJECT
 from accounts.host_names import register_reserved_hosts
 from accounts.invitation_lists import register_option_describer
 from accounts.permissions import register_grant_kind
+from accounts.plans.resources import register_resources
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.security.outbound import register_fetcher
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
 from accounts.services.personal_tokens import PERSONAL_TOKENS
+from accounts.services.plans import register_plan_listener
 from accounts.services.suspension import register_suspension_listener
 from accounts.sign_in.devices import register_descriptions
 from config.client_descriptions import describe_browser, describe_place
@@ -30,7 +32,7 @@ from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
 from links.public_urls import is_former_link_domain
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
-from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
+from links.selectors import DATAPOINT_KIND, GROUP_KIND, LINK_RESOURCE, list_visible_links
 from links.services.guests import describe_options
 from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, DOCS_REFERENCE, list_link_pages
 from reports.agency.navigation import list_client_pages
@@ -50,9 +52,12 @@ from reports.query.analyses.usage import list_named_goals
 from reports.query.budgets import BudgetExceeded
 from reports.sharing import services as sharing
 from reports.sharing.services import SHARED_LINKS, SHARES
+from reports.usage.export_kind import USAGE_EXPORT
+from reports.usage.resources import SITE_RESOURCES
 from sites.alerts.audit_subjects import ALERT_SUBJECTS
+from sites.alerts.billing import EVENTS, plan_change_queue
 from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
-from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS, alert_channels_clear
+from sites.alerts.services import BILLING_LOG_AGE, MAIL_CHANNELS, WEBHOOK_SECRETS, alert_channels_clear
 from sites.audit_subjects import SITE_SUBJECTS
 from sites.export_kinds import SITE_EXPORTS
 from sites.installation_check import register_traffic_provider
@@ -104,7 +109,7 @@ register_subjects(*SITE_SUBJECTS, *ALERT_SUBJECTS, *LINK_SUBJECTS, *goals.AUDIT_
 register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)), EXPORT_SUBJECT)
 
 # Exports: what can be exported, and errors after which one is tried again
-register_export_kinds(*ACCOUNT_EXPORTS, *SITE_EXPORTS, *REPORT_EXPORTS, *LINK_EXPORTS)
+register_export_kinds(*ACCOUNT_EXPORTS, USAGE_EXPORT, *SITE_EXPORTS, *REPORT_EXPORTS, *LINK_EXPORTS)
 register_export_outages(StoreError, BudgetExceeded)
 
 # Suspended accounts: the caches of sites and links
@@ -112,6 +117,10 @@ register_suspension_listener(suspension_changed)
 
 # Moved sites: what stays with the account that they leave
 register_move_listener(alert_channels_clear)
+
+# Plans: what accounts have a number of, and who is told that one has another plan
+register_resources(*SITE_RESOURCES, LINK_RESOURCE)
+register_plan_listener(plan_change_queue)
 
 # Management API: what is answered with 503
 register_outage(StoreError, UNREADABLE)
@@ -156,6 +165,12 @@ register_docs(
         "Running it yourself",
         "One process or several, behind a proxy, with limits, backups and updates.",
         lambda _: {"periods": PERIODIC_TASKS, "limits": LIMITS},
+    ),
+    DocPage(
+        "plans",
+        "Plans, usage and billing",
+        "What counts, what happens when it is used up, and how a billing system learns of it.",
+        lambda _: {"limits": LIMITS, "events": EVENTS, "kept_days": BILLING_LOG_AGE.days},
     ),
     DocPage("capacity", "Capacity and outages", "Which machines carry how many events, and what an outage costs."),
 )

@@ -284,7 +284,8 @@ def suspension_changed(account: Account) -> None:
 
 @transaction.atomic
 def quota_flag_set(*, account: Account, over: bool) -> None:
-    """Store whether an account has used up its monthly quota; while it has, hits of its sites are rejected."""
+    """Store whether an account has used more of its monthly quota than is recorded; then hits of its sites are
+    rejected."""
     if account.over_quota == over:
         return
     account.over_quota = over

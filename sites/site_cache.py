@@ -37,7 +37,8 @@ class SiteCache:
     sites: dict[int, SiteConfig] = field(default_factory=dict)
     verified_domains: HostIndex[str] = field(default_factory=HostIndex)
     account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
-    account_limits: dict[int, Mapping[str, object]] = field(default_factory=dict)  # of accounts that have own ones
+    # Of accounts that have others than the defaults
+    account_limits: dict[int, Mapping[str, object]] = field(default_factory=dict)
     keys: dict[str, KeyConfig] = field(default_factory=dict)  # by hash
     # Results of `find_account_site`. Replaced when sites change, so that a result found meanwhile is not kept
     account_site_ids: dict[tuple[int, str], int | None] = field(default_factory=dict)
@@ -190,7 +191,8 @@ def _select_sites_with_verification(**conditions: object) -> QuerySet[Site]:
 def _load_accounts(cache: SiteCache) -> None:
     claims = list_brand_claims()
     cache.brands, cache.tracking_hosts = build_tracker_names(claims), list_tracking_hosts(claims)
-    cache.account_limits = dict(Account.objects.exclude(limits={}).values_list("pk", "limits"))
+    rows = Account.objects.exclude(limits={}, plan_limits={}).values_list("pk", "plan_limits", "limits")
+    cache.account_limits = {account_id: {**plan_limits, **own} for account_id, plan_limits, own in rows}
 
 
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:

@@ -25,6 +25,7 @@ class Audience(Enum):
     PERSON = "the person whom it is about"
     MANAGERS = "owners and administrators"
     TEAM = "owners, administrators and editors; guests who may change the object"
+    OPERATORS = "operators of the installation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,19 +88,28 @@ INVITATION_ACCEPTED = NoticeKind(
 )
 QUOTA_NEAR = NoticeKind(
     name="quota_near",
-    label="Quota at 80 percent",
-    sentence="{percent}% of the {quota} events of this month are used.",
+    label="Plan at 80 percent",
+    sentence="{percent}% of the {quota} {what} are used. {consequence}",
     audience=Audience.MANAGERS,
-    route=("accounts:account",),
+    route=("usage:page",),
     default=NoticeWay.MAIL,
     tells_agency=True,
 )
 QUOTA_USED = NoticeKind(
     name="quota_used",
-    label="Quota used up",
-    sentence="All {quota} events of this month are used. Further hits are rejected until the month ends.",
+    label="Plan used up",
+    sentence="All {quota} {what} are used. {consequence}",
     audience=Audience.MANAGERS,
-    route=("accounts:account",),
+    route=("usage:page",),
+    default=NoticeWay.MAIL,
+    tells_agency=True,
+)
+QUOTA_REFUSED = NoticeKind(
+    name="quota_refused",
+    label="Events or calls refused",
+    sentence="{percent}% of the {quota} {what} are used. {consequence}",
+    audience=Audience.MANAGERS,
+    route=("usage:page",),
     default=NoticeWay.MAIL,
     tells_agency=True,
 )
@@ -125,6 +135,22 @@ CHANNEL_STOPPED = NoticeKind(
     audience=Audience.MANAGERS,
     is_mailed=True,
     tells_agency=True,
+)
+BILLING_AWAY = NoticeKind(
+    name="billing_away",
+    label="Billing webhook fails",
+    sentence="The billing webhook {channel} could not be reached for an hour: {error} It is tried again for a week.",
+    audience=Audience.OPERATORS,
+    route=("billing:webhooks",),
+    default=NoticeWay.MAIL,
+)
+BILLING_LOST = NoticeKind(
+    name="billing_lost",
+    label="Billing delivery given up",
+    sentence="“{subject}” did not reach the billing webhook {channel} and is not tried again by itself: {error}",
+    audience=Audience.OPERATORS,
+    route=("billing:webhooks",),
+    default=NoticeWay.MAIL,
 )
 IMPORT_ENDED = NoticeKind(
     name="import_ended",
@@ -186,8 +212,8 @@ CLIENT_RELEASED = NoticeKind(
     audience=Audience.MANAGERS,
 )
 ALL_KINDS: tuple[NoticeKind, ...] = (
-    INVITATION_RECEIVED, INVITATION_ACCEPTED, QUOTA_NEAR, QUOTA_USED, DESTINATION_DEAD, DELIVERY_FAILED,
+    INVITATION_RECEIVED, INVITATION_ACCEPTED, QUOTA_NEAR, QUOTA_USED, QUOTA_REFUSED, DESTINATION_DEAD, DELIVERY_FAILED,
     CHANNEL_STOPPED, IMPORT_ENDED, EXPORT_ENDED, EXPORT_FAILED, TOKEN_CREATED, SITE_KEY_CREATED, KEY_EXPOSED,
-    SITE_MOVED, CLIENT_RELEASED,
+    SITE_MOVED, CLIENT_RELEASED, BILLING_AWAY, BILLING_LOST,
 )  # fmt: skip
 KINDS: dict[str, NoticeKind] = {kind.name: kind for kind in ALL_KINDS}

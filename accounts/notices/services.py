@@ -66,9 +66,12 @@ def notify(
 def find_recipients(
     kind: NoticeKind, account: Account | None, person: User | None, about: Sequence[tuple[str, int]], by: User | None
 ) -> list[int]:
-    """Find the ids of the users whom a notice concerns. A kind for several people has an account."""
+    """Find the ids of the users whom a notice concerns. A kind for people of an account has one."""
     if kind.audience == Audience.PERSON:
         return [person.pk] if person is not None and person.is_active else []
+    if kind.audience == Audience.OPERATORS:
+        operators = User.objects.filter(is_operator=True, is_active=True)
+        return list(operators.order_by("pk").values_list("pk", flat=True))
     assert account is not None, f"{kind.name} is about an account"
     members = Membership.objects.accepted().filter(user__is_active=True)
     concerned = Q(account=account, role__in=MANAGERS if kind.audience == Audience.MANAGERS else TEAM)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -60,17 +59,12 @@ def account_second_factor_set(*, account: Account, required: bool, by: User) -> 
 
 @transaction.atomic
 def account_quota_set(*, account: Account, monthly_events: int) -> None:
-    """Set how many events the account may record in a month; 0 = unlimited. It takes effect at the next count."""
+    """Set how many events the account may record in a month; 0: as many as its plan or the installation says, which may
+    be any number. It takes effect at the next count."""
     before = read_fields(account)
     account.monthly_events = monthly_events
     account.save(update_fields=["monthly_events"])
     record_change("account.changed", account, before)
-
-
-def account_usage_set(*, account: Account, used: int, now: datetime | None) -> None:
-    """Store how many events of the month are used; `now` is None if the account no longer has a quota."""
-    account.events_used, account.events_counted = used, now
-    account.save(update_fields=["events_used", "events_counted"])
 
 
 @transaction.atomic
@@ -96,7 +90,8 @@ ACCOUNT_KEY = SharedKeys(
 
 @transaction.atomic
 def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
-    """Change the account's own limits; None restores a default. Raises ValidationError without a change."""
+    """Change the account's own limits; None restores that of its plan, or the default. Raises ValidationError without
+    a change."""
     row = Account.objects.select_for_update().get(pk=account.pk)
     before = read_fields(row)
     for name, value in changes.items():

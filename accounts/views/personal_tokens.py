@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from functools import partial
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -45,11 +46,14 @@ def list_tokens(request: HttpRequest) -> HttpResponse:
     membership, is_confirmed = get_stored_membership(request), has_confirmed(request)
     if request.method == "POST" and not is_confirmed:
         return redirect(build_confirmation_url(request, request.path))
-    form = PersonalTokenForm(request.POST or None, list_sites(membership))
+    build_form = partial(
+        PersonalTokenForm, sites=list_sites(membership), is_operator=bool(getattr(request.user, "is_operator", False))
+    )
+    form = build_form(request.POST or None)
     plain = ""
     if request.method == "POST" and form.is_valid():
         plain = create_token(request, membership, form)
-        form = PersonalTokenForm(None, list_sites(membership)) if plain else form
+        form = build_form(None) if plain else form
     context = {
         "account": membership.account,
         "form": form if is_confirmed else None,

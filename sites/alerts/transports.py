@@ -53,7 +53,7 @@ async def send_email(message: EmailMultiAlternatives) -> None:
 
 def build_email(delivery: Delivery) -> EmailMultiAlternatives:
     """Build the mail of a message as text and HTML, from the account's brand and with a link that stops such mails."""
-    brand, stop = load_brand(delivery.channel.account), build_stop_link(delivery.channel)
+    brand, stop = load_brand(delivery.channel.owner), build_stop_link(delivery.channel)
     site = delivery.alert.site if delivery.alert else None
     zone = site.timezone if site else "UTC"
     context = {"delivery": delivery, "brand": brand, "site_id": site.pk if site else None, "stop": stop, "zone": zone}

@@ -335,7 +335,7 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
             Invitation.objects.create(account=account, email=f"i{number}@example.org", membership=guest)
             asked = {"kind": "report", "site": site.pk, "table": "page"}
             assert send(client, "post", "exports", asked).status_code == 202
-            notify(QUOTA_USED, {"quota": number}, account=account)
+            notify(QUOTA_USED, {"quota": number, "what": "links", "consequence": ""}, account=account)
             SsoDomain.objects.create(connection=connection, domain=f"d{number}.example")
             client_create(agency=account, name=f"C{number}")
             site_template_create(agency=account, name=f"T{number}", site=site)
@@ -347,6 +347,8 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
 # Lists whose queries are counted above by rows of their own, or in test_list_query_counts.py
 COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains", "clients"}
 COUNTED |= {"site-templates"}
+# tests/accounts/test_installation_api.py
+COUNTED |= {f"installation/{rows}" for rows in ("plans", "accounts", "billing-webhooks", "billing-deliveries")}
 COUNTED |= {"audit-log", "sites", "sites/<int:site_id>/keys", "members", "exposed-keys"}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from accounts.account_limits import LIMITS
 from tests.permissions.routes import SET, S
 
 Put = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -187,6 +188,9 @@ DESCRIBED = {
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
     "accounts/operations/account_pages.py:suspend_account": "into a form of operators, who may do it to every account",
+    "accounts/operations/account_pages.py:choose_plan": "into a form of operators, who may give every plan",
+    "AccountPlanForm.plan": "of operators, who may give every plan",
+    **{f"PlanForm.limit_{name}": "a number" for name in LIMITS},
     "accounts/operations/account_pages.py:impersonate": "into a form of operators, who may do it in every account",
     "ManySitesForm.sites": "domains of new sites",
     "reports/agency/views.py:show_clients": "filters over the sites one sees",

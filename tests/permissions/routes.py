@@ -47,6 +47,10 @@ WORDS: dict[str, tuple[Any, str]] = {
     "connection": ("account-0", "a provider to log in at, before there is anybody"),
     "rest": ("nowhere", "an address that is none"),
 }
+# Parameters that name a row of the installation: whoever is no operator is answered as if no address was there
+OPERATORS_ROWS = {"plan_id": 1, "webhook_id": 1, "delivery_id": "0b6f3c1e-6f0b-4c0e-9d53-2c2d3a3e7c11"}
+OF_OPERATORS = "a row of the installation; tests/accounts/test_installation_api.py"
+WORDS |= {name: (value, OF_OPERATORS) for name, value in OPERATORS_ROWS.items()}
 # They contain a site's id and answer alike for every id: where to look, for those who may
 FOR_EVERY_NUMBER = {r"^(?P<site_id>[1-9]\d{4,17})$"}
 S, V1 = "sites/<int:site_id>", "api/v1/"
@@ -101,7 +105,7 @@ NEEDS: dict[str, str] = {
         "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
     ), "hers"),
     **dict.fromkeys((
-        "account", "account/second-factor", "account/audit-log", f"{V1}audit-log",
+        "account", "account/second-factor", "account/audit-log", f"{V1}audit-log", "account/usage", f"{V1}usage",
         "account/brand", "account/brand/files/<slug:kind>", "account/brand/preview", "account/brand/preview.css",
         f"{V1}brand/files/<slug:kind>", "account/team", "account/team/<int:member_id>",
         f"{V1}sso", f"{V1}sso/domains", f"{V1}sso/domains/<int:email_domain_id>",
@@ -167,6 +171,15 @@ NEEDS: dict[str, str] = {
         "operations/accounts/<int:account_id>", "operations/accounts/<int:account_id>/suspend",
         "operations/accounts/<int:account_id>/resume", "operations/accounts/<int:account_id>/impersonate",
         "operations/impersonation/end", "operations/mail/<str:name>/<int:place>",
+        "operations/accounts/<int:account_id>/plan", "operations/plans", "operations/plans/new",
+        "operations/plans/<int:plan_id>", "operations/plans/<int:plan_id>/delete", "operations/billing",
+        "operations/billing/new", "operations/billing/<int:webhook_id>",
+        *(f"operations/billing/<int:webhook_id>/{what}" for what in ("secret", "test", "delete")),
+        "operations/billing/deliveries/<uuid:delivery_id>/repeat",
+        *(f"{V1}installation/{rows}" for rows in ("plans", "accounts", "billing-webhooks", "billing-deliveries")),
+        f"{V1}installation/plans/<int:plan_id>", f"{V1}installation/accounts/<int:account_id>",
+        *(f"{V1}installation/billing-webhooks/<int:webhook_id>{what}" for what in ("", "/test", "/secret")),
+        *(f"{V1}installation/billing-deliveries/<uuid:delivery_id>{what}" for what in ("", "/repeat")),
         "operations/mail/<str:name>/<int:place>/letter",
     ), "operator"),
     **dict.fromkeys((

@@ -10,6 +10,8 @@ from django import forms
 
 from accounts.forms import PersonalTokenForm
 from accounts.models import Membership
+from accounts.operations.account_pages import AccountPlanForm
+from accounts.operations.plan_pages import PlanForm
 from accounts.operations.views import SignUpForm
 from accounts.sign_in.deletion_view import DeletionForm
 from accounts.sign_in.factor_views import PasskeyForm
@@ -34,6 +36,8 @@ from tests.support.database import rolled_back
 MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     DeletionForm: lambda world: DeletionForm(None, world.people["charlie"]),
     SignUpForm: lambda world: SignUpForm(None, ""),
+    AccountPlanForm: lambda world: AccountPlanForm(None, world.other.site.account),
+    PlanForm: lambda world: PlanForm(None, "", "", {}),
     AlertForm: lambda world: AlertForm(site=world.other.site, condition=CONDITIONS["goal"]),
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),

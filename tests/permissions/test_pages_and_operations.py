@@ -163,6 +163,21 @@ EXCEPTIONS: dict[str, str] = {
         ),
         "an operator's, who is logged in: no key reaches other accounts",
     ),
+    **dict.fromkeys(
+        (
+            "operations/accounts/<int:account_id>/plan",
+            "operations/plans/new",
+            "operations/plans/<int:plan_id>",
+            "operations/plans/<int:plan_id>/delete",
+            "operations/billing/new",
+            "operations/billing/<int:webhook_id>",
+            "operations/billing/<int:webhook_id>/secret",
+            "operations/billing/<int:webhook_id>/test",
+            "operations/billing/<int:webhook_id>/delete",
+            "operations/billing/deliveries/<uuid:delivery_id>/repeat",
+        ),
+        "an operator's; the operations below /api/v1/installation/ are in tests/accounts/test_installation_api.py",
+    ),
     "changelog/read": "of what the person has read on the pages; programs have no such page",
     **dict.fromkeys(
         (

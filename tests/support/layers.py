@@ -14,7 +14,7 @@ BELOW: dict[str, set[str]] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "run_each", "migration_lock", "keys", "validators",
-        "model_forms", "models", "account_limits", "security", "audit", "sso", "clients", "permissions",
+        "model_forms", "models", "account_limits", "security", "audit", "sso", "clients", "permissions", "plans",
         "impersonation", "client_views", "notices", "revocation", "selectors", "forms", "custom_domains", "white_label",
         "branding", "changelog", "mail", "services", "exports", "settings_parts", "invitation_lists", "sign_in", "api",
         "views", "management", "apps", "urls", "operations",
@@ -33,7 +33,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "reports": (
         "query", "baseline", "change_drivers", "filter_access", "formatting", "labels", "bots", "alert_conditions",
-        "quotas", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "agency",
+        "usage", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "agency",
         "export_kinds", "sharing", "openapi", "docs", "widget", "apps", "urls",
     ),
     "links": (
