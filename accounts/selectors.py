@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.utils.crypto import constant_time_compare
 
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
 from accounts.permissions import has_second_factor
-from accounts.sso.rules import find_required_connection
+from accounts.security.sessions import SessionStore
+from accounts.sso.rules import SSO_ACCOUNT, find_required_connection
 
 Row = TypeVar("Row", bound=Model)
 CHANGELOG_PREFERENCE = "changelog"  # of a user: the latest version whose changes they have read
@@ -28,6 +33,24 @@ def find_owner(account: Account) -> User | None:
     owners = account.memberships.accepted().filter(role=Role.OWNER)
     membership = owners.select_related("user").order_by("pk").first()
     return membership.user if membership else None
+
+
+def find_session_user(stored_key: str, now: datetime) -> User | None:
+    """Find who is logged in in a session, by its key as stored; None if it has ended or expired, the user is disabled,
+    or the password has changed since.
+
+    The user is as in a request of that session: with the account whose provider was used.
+    """
+    row = Session.objects.filter(session_key=stored_key, expire_date__gt=now).first()
+    if row is None:
+        return None
+    data: dict[str, object] = SessionStore().decode(row.session_data)
+    user = User.objects.filter(pk=str(data.get(SESSION_KEY, 0)), is_active=True).first()
+    if user is None or not constant_time_compare(str(data.get(HASH_SESSION_KEY)), user.get_session_auth_hash()):
+        return None
+    if account_id := data.get(SSO_ACCOUNT):
+        setattr(user, SSO_ACCOUNT, account_id)
+    return user
 
 
 def has_unverified_address(user: User) -> bool:

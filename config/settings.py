@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "reports.annotations",
     "reports.sharing",
     "reports.digests",
+    "reports.onsite",
     "links",
     "config.apps.ConfigConfig",
     "rest_framework",

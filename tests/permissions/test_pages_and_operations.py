@@ -12,6 +12,7 @@ from tests.permissions.routes import NEEDS, ROUTES, SET, V1, S, list_patterns
 SITE, ALERTS, LINKS = f"{V1}{S}", f"{S}/alerts", f"{V1}links"
 # What a view that reads a form, or answers POST requests only, has in its source
 WRITES = re.compile(r"request\.POST|require_POST|[\"']POST[\"']|save_form\(|override_action")
+PATCHED = ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps", "widget")
 PAGES: dict[str, str] = {
     "account": f"PATCH {V1}account",
     "exports/<int:export_id>/delete": f"DELETE {V1}exports/<int:export_id>",
@@ -33,7 +34,7 @@ PAGES: dict[str, str] = {
     "account/invitations/<int:invitation_id>/revoke": f"DELETE {V1}invitations/<int:invitation_id>",
     "sites/new": f"POST {V1}sites",
     **dict.fromkeys(
-        (f"{SET}/{page}" for page in ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps")),
+        (f"{SET}/{page}" for page in PATCHED),
         f"PATCH {SITE}",
     ),
     f"{SET}/delete": f"DELETE {SITE}",
@@ -44,6 +45,7 @@ PAGES: dict[str, str] = {
     f"{SET}/team/<int:member_id>/remove": f"PATCH {V1}members/<int:member_id>",
     f"{SET}/sharing": f"POST {SITE}/shares",
     f"{SET}/sharing/<int:share_id>/revoke": f"DELETE {SITE}/shares/<int:share_id>",
+    f"{SET}/widget/<int:widget_id>/close": f"DELETE {SITE}/open-widgets/<int:widget_id>",
     f"{SET}/personal-data": f"DELETE {SITE}/personal-data",
     f"{SET}/domain-check": f"POST {SITE}/domain-check",
     f"{S}/goals/new": f"POST {SITE}/goals",
@@ -168,6 +170,7 @@ EXCEPTIONS: dict[str, str] = {
     "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
     **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
     **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
+    "widget/<int:site_id>/grant": "opens the widget in the browser of the person who is logged in",
 }
 
 

@@ -21,8 +21,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
-        "audit_subjects", "selectors", "settings_pages", "settings_fields", "forms", "site_config", "site_cache",
-        "installation_check", "services", "key_revocation", "export_kinds", "site_resources", "api", "views",
+        "audit_subjects", "selectors", "settings_pages", "widget_settings", "settings_fields", "forms", "site_config",
+        "site_cache", "installation_check", "services", "key_revocation", "export_kinds", "site_resources", "api", "views",
         "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
@@ -34,7 +34,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "reports": (
         "query", "baseline", "change_drivers", "filter_access", "formatting", "labels", "bots", "alert_conditions",
         "quotas", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "export_kinds",
-        "sharing", "openapi", "docs", "widget", "apps", "urls",
+        "sharing", "widget", "onsite", "openapi", "docs", "apps", "urls",
     ),
     "links": (
         "models", "audit_subjects", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls",
