@@ -101,6 +101,7 @@ TEMPLATES = [
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",
                 "sites_access": "sites.selectors",
+                "widget_access": "reports.onsite.access",
             },
         },
     }

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from django import template
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
+from django.template import Context
 
 from accounts.keys import hash_key
 from accounts.models import User
@@ -21,7 +23,9 @@ from sites.selectors import get_site_for_actor, may_on_site
 from sites.site_config import SiteConfig, build_site_config
 from sites.widget_settings import WidgetAudience, parse_widget_settings
 
+register = template.Library()
 SCHEMES = ("http", "https")
+OPENER_FRAGMENT = "#_badge"  # with which the site is opened in a browser that shall show the badge
 TOKEN_PREFIX = "Bearer "  # noqa: S105
 
 
@@ -111,3 +115,17 @@ def find_open_widget(request: HttpRequest, site_id: int, now: datetime) -> OpenW
     session.user, session.site = user, site
     config = build_site_config(site)  # of the row: the cache learns of a change half a second later
     return OpenWidget(session, config) if is_own_origin(config, session.origin) else None
+
+
+def build_opener_url(request: HttpRequest, site: Site) -> str:
+    """Return the address of the site that lets a browser show the badge from then on."""
+    return f"{'https' if request.is_secure() else 'http'}://{site.domain}/{OPENER_FRAGMENT}"
+
+
+@register.simple_tag(takes_context=True)
+def widget_url(context: Context, site: object) -> str:
+    """Return the address at which the reader finds the site's widget; "" if they may not open it, or it is off."""
+    request = context.get("request")
+    if not isinstance(site, Site) or request is None or not parse_widget_settings(site.widget).is_on:
+        return ""
+    return build_opener_url(request, site) if may_open_widget(request.user, site) else ""

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.branding import load_brand
+from reports.onsite.access import build_opener_url
 from reports.onsite.forms import WidgetForm
 from reports.onsite.services import widget_close
 from sites.models import Site
@@ -20,7 +21,6 @@ from sites.settings_pages import build_settings_context
 from sites.widget_settings import parse_widget_settings
 
 SNIPPET = '<script async src="https://{host}/widget/{site_id}.js"></script>'
-OPENER_FRAGMENT = "#_badge"  # with which the site is opened in a browser that shall show the badge
 
 
 @login_required
@@ -51,7 +51,7 @@ def build_page_context(request: HttpRequest, site: Site) -> dict[str, object]:
         "widget": parse_widget_settings(site.widget),
         "snippet": SNIPPET.format(host=host, site_id=site.pk).replace("https://", f"{scheme}://"),
         "server": f"{scheme}://{host}",
-        "site_url": f"{scheme}://{site.domain}/{OPENER_FRAGMENT}",
+        "site_url": build_opener_url(request, site),
         "opened": opened.select_related("user").order_by("-used", "-pk"),
     }
 

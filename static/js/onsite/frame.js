@@ -24,6 +24,7 @@ let page = {};
 let token = "";
 let tab = "page";
 let isPainted = false;
+let renewing = null;
 
 const tellPage = (kind, more) => window.parent.postMessage({ onsite: kind, ...more }, pageOrigin);
 
@@ -48,21 +49,35 @@ const closeWidget = () => {
 const exchangeCode = async code => {
   if (!code) return false;
   storeCode("");
-  const answer = await fetch(`${base}/token`, { method: "POST", body: new URLSearchParams({ code }) });
-  if (!answer.ok) return false;
+  const exchange = { method: "POST", body: new URLSearchParams({ code }) };
+  const answer = await fetch(`${base}/token`, exchange).catch(() => null); // no connection
+  if (!answer?.ok) return false;
   const access = await answer.json();
   token = access.token;
   storeCode(access.code);
   return true;
 };
 
-/** Asks for a part of the page's numbers; exchanges the next code once if the token is over. Null: not open any more. */
+/** Exchanges the next code; requests that find the token over at the same time share one exchange. */
+const renewToken = () => {
+  renewing ||= exchangeCode(storeCode()).finally(() => {
+    renewing = null;
+  });
+  return renewing;
+};
+
+/** Asks for a part of the page's numbers, with a new token if the present one is over. Null: not open any more. */
 const request = async (part, more = {}, method = "GET") => {
   const parameters = new URLSearchParams({ href: page.href, period: period.value, w: page.width, ...more });
   const ask = () =>
-    fetch(`${base}/${part}?${parameters}`, { method, headers: { Authorization: `Bearer ${token}` }, cache: "no-store" });
+    fetch(`${base}/${part}?${parameters}`, {
+      method,
+      headers: { Authorization: `Bearer ${token}` },
+      cache: "no-store",
+    }).catch(() => new Response("", { status: 503 })); // no connection
+  const used = token;
   let answer = await ask();
-  if (answer.status === 401 && (await exchangeCode(storeCode()))) answer = await ask();
+  if (answer.status === 401 && (token !== used || (await renewToken()))) answer = await ask();
   if (answer.status !== 401) return answer;
   closeWidget();
   return null;
@@ -165,7 +180,7 @@ const takePage = async event => {
     refreshOnline();
     if (!panel.hidden) showTab();
   } else if (isFirst && !opening) {
-    if (await exchangeCode(storeCode())) showWidget();
+    if (await renewToken()) showWidget();
     else closeWidget();
   }
 };

@@ -185,3 +185,17 @@ def test_every_choice_of_the_settings_is_accepted_and_stored(site: Site) -> None
             site_update(site=site, widget={name: value})
             site.refresh_from_db()
             assert getattr(parse_widget_settings(site.widget), name) == value
+
+
+@pytest.mark.usefixtures("store")
+def test_the_report_leads_those_to_their_site_who_may_open_the_widget(alice: User, bob: User, site: Site) -> None:
+    link = 'href="http://example.com/#_badge"'
+
+    def read_report(user: User) -> str:
+        return read_html(log_in(user).get(f"/sites/{site.pk}/"))
+
+    assert link not in read_report(alice), "the widget is off"
+    turn_on(site, "team")
+    assert link in read_report(alice) and link not in read_report(bob)
+    turn_on(site, "guests")
+    assert link in read_report(bob)
