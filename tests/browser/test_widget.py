@@ -13,7 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser.conftest import PERSON, Launch
 from tests.browser.product import EMAIL, PASSWORD, Product
 from tests.browser.servers import Pages
+from tests.browser.test_mails import Theme
 from tests.browser.tracked_page import answered
+from tests.browser.walk import AXE, RULES
 
 WITHOUT_COOKIES_OF_OTHERS = "--test-third-party-cookie-phaseout"
 # Bob is a guest of alice's site `shop`, greta of her site `other`; charlie has an account of his own
@@ -38,12 +40,6 @@ account_create(name="Charlie", owner=user_create(email="charlie@example.com", pa
 # What a hostile script of the page could hear or read
 LISTEN = "window.heard = []; addEventListener('message', event => heard.push(event.data), true)"
 READ_FRAME = "() => { try { return frames[0].document.body.innerText } catch (error) { return error.name } }"
-COUNT_PAINTED = """() => {
-  const canvas = document.querySelector('canvas');
-  if (!canvas) return 0;
-  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-  return data.filter((value, index) => index % 4 == 3 && value).length;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -314,4 +310,59 @@ def test_the_heatmap_is_painted_on_the_page_and_taken_away(
     expect(page.locator("canvas")).to_have_count(1)
     frame.get_by_role("tab", name="Page").click()
     expect(page.locator("canvas")).to_have_count(0)
+    assert problems == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_badge_and_panel_are_accessible_and_used_by_keyboard(
+    profile: BrowserContext, product: Product, shop: Pages, theme: Theme
+) -> None:
+    log_in(profile, product, EMAIL)
+    page, _ = open_page(profile, shop)
+    page.emulate_media(color_scheme=theme)
+    page.get_by_role("button", name="Analytics", exact=True).focus()
+    with page.expect_popup() as opened:
+        page.keyboard.press("Enter")
+    opened.value.wait_for_event("close")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="now").focus()
+    page.keyboard.press("Enter")
+    expect(frame.get_by_title("/shoes", exact=True)).to_be_visible()
+    for tab in ("Page", "Visitors", "Heatmap"):
+        frame.get_by_role("tab", name=tab).focus()
+        page.keyboard.press("Enter")
+        expect(frame.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        page.wait_for_timeout(300)
+        ours = page.frames[1]
+        ours.evaluate(AXE)
+        found = ours.evaluate(f"axe.run(document, {json.dumps({'runOnly': RULES})})")["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    page.keyboard.press("Escape")
+    expect(frame.get_by_role("button", name="now")).to_be_focused()
+
+
+def test_the_badge_is_drawn_where_the_page_has_a_place_for_it(
+    profile: BrowserContext, product: Product, shop: Pages, sites: dict[str, int]
+) -> None:
+    script = f'<script async src="{product.url}/widget/{sites["shop"]}.js"></script>'
+    shop.html["/place"] = f"<!doctype html><title>Place</title><p>Shoes</p><footer data-onsite-badge></footer>{script}"
+    page, problems = open_page(profile, shop, "/place#_badge")
+    expect(page.locator("footer").get_by_role("button", name="Analytics")).to_be_visible()
+    assert problems == []
+
+
+def test_the_settings_page_previews_the_badge_as_it_is_chosen(
+    profile: BrowserContext, product: Product, sites: dict[str, int]
+) -> None:
+    log_in(profile, product, EMAIL)
+    page = profile.new_page()
+    problems: list[str] = []
+    page.on("console", lambda told: problems.append(told.text) if told.type == "error" else None)
+    page.goto(f"{product.url}/sites/{sites['other']}/settings/widget")
+    expect(page.get_by_role("button", name="Analytics")).to_have_count(2)
+    page.get_by_label("Text", exact=True).fill("Figures")
+    page.get_by_label("Colour of the badge").fill("#ffdd00")
+    badge = page.get_by_role("button", name="Figures").first
+    expect(badge).to_have_css("background-color", "rgb(255, 221, 0)")
+    expect(badge).to_have_css("color", "rgb(17, 17, 17)")
     assert problems == []
