@@ -142,8 +142,8 @@ def build_policy(response: HttpResponse) -> str:
     """Build the Content-Security-Policy of a response by what its view has set on it."""
     policy = CONTENT_SECURITY_POLICY
     if getattr(response, "xframe_options_exempt", False):
-        ancestors = " ".join(getattr(response, "frame_ancestors", ("*",)))  # the hosts whose pages may contain it
-        policy = policy.replace("frame-ancestors 'none'", f"frame-ancestors {ancestors or "'none'"}")
+        ancestors = getattr(response, "frame_ancestors", ()) or ("*",)  # the hosts whose pages may contain it
+        policy = policy.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(ancestors)}")
     if origins := getattr(response, "form_action_origins", ()):  # of the provider that the page's form leads to
         return policy.replace("form-action 'self'", f"form-action 'self' {' '.join(origins)}")
     return policy

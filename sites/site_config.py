@@ -35,7 +35,6 @@ class SiteConfig:
     sitekey: str = field(repr=False)
     sitekey_admin: str = field(repr=False)
     tracker: TrackerSettings = field(compare=False)
-    widget: WidgetSettings
     refuses_hits: bool  # the quota is used up, or collection ended after a suspension
     retention_months: int
     change: int
@@ -43,6 +42,7 @@ class SiteConfig:
     people: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
     suspended: bool = False  # nothing can be read
+    widget: WidgetSettings = field(default_factory=WidgetSettings)
     domain_verification: str = ""  # how the account verified the domain (`VerificationMethod`), "" if it has not
 
     @property

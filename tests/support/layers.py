@@ -22,8 +22,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
         "audit_subjects", "selectors", "settings_pages", "widget_settings", "settings_fields", "forms", "site_config",
-        "site_cache", "installation_check", "services", "key_revocation", "export_kinds", "site_resources", "api", "views",
-        "management", "apps", "urls", "alerts", "uptime",
+        "site_cache", "installation_check", "services", "key_revocation", "export_kinds", "site_resources", "api",
+        "views", "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
         "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool", "bots", "state", "web",

@@ -68,8 +68,7 @@ export const showBadge = (host, options, isFloating) => {
   const button = document.createElement("button");
   button.type = "button";
   button.title = button.ariaLabel = options.label;
-  button.className =
-    options.look + (options.corner.endsWith("left") ? " left" : "") + (isFloating ? " floating" : "");
+  button.className = options.look + (options.corner.endsWith("left") ? " left" : "") + (isFloating ? " floating" : "");
   const colours = chooseColours(options);
   const isPlain = options.look == "text" && !isFloating;
   ["--ground", "--ink", "--line"].forEach((name, index) => button.style.setProperty(name, colours[index]));

@@ -52,7 +52,7 @@ def test_a_page_has_the_numbers_of_the_report(widget_site: Site, token: str) -> 
     rows = ask_engine(widget_site, "visitors", "views", by="page", now=now)
     numbers = {row["page"]: (row["visitors"], row["views"]) for row in rows}
     assert numbers["/a"] == (2, 2)
-    assert '<dt>Visitors</dt> <dd title="2">2' in text and '<dt>Views</dt> <dd title="2">2' in text
+    assert '<dt>Visitors</dt><dd title="2">2' in text and '<dt>Views</dt><dd title="2">2' in text
     assert f'href="/sites/{widget_site.pk}/?period=today&amp;page=%2Fa"' in text
 
 
@@ -68,14 +68,14 @@ def test_sources_and_goals_are_of_the_visits_that_saw_the_page(widget_site: Site
 
 def test_the_period_is_chosen(widget_site: Site, token: str) -> None:
     browse(widget_site, "/a", at=timezone.now() - timedelta(days=3), visitor="earlier")
-    assert '<dt>Visitors</dt> <dd title="2">2' in read_page(widget_site, token)
-    assert '<dt>Visitors</dt> <dd title="3">3' in read_page(widget_site, token, period="7d")
-    assert '<dt>Visitors</dt> <dd title="2">2' in read_page(widget_site, token, period="custom")
+    assert '<dt>Visitors</dt><dd title="2">2' in read_page(widget_site, token)
+    assert '<dt>Visitors</dt><dd title="3">3' in read_page(widget_site, token, period="7d")
+    assert '<dt>Visitors</dt><dd title="2">2' in read_page(widget_site, token, period="custom")
 
 
 def test_a_page_without_views_has_zeros(widget_site: Site, token: str) -> None:
     text = read_page(widget_site, token, "/nothing-here")
-    assert '<dt>Visitors</dt> <dd title="0">0' in text and "Nobody has seen this page yet." in text
+    assert '<dt>Visitors</dt><dd title="0">0' in text and "Nobody has seen this page yet." in text
 
 
 def test_recent_visitors_are_of_the_site_or_of_the_page(widget_site: Site, token: str) -> None:

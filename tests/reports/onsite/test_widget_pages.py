@@ -128,7 +128,7 @@ def test_a_logged_out_persons_widget_is_not_listed(alice: User, bob: User, site:
 def test_the_script_is_the_looks_of_the_badge_and_no_number(site: Site) -> None:
     turn_on(site, **{name: value for name, value in GOOD.items() if name != "open_to"})
     answer = load_script(site.pk)
-    assert answer.status_code == 200 and answer.headers["content-type"].startswith("application/javascript")
+    assert answer.status == 200 and answer.headers["content-type"].startswith("application/javascript")
     assert "max-age=300" in answer.headers["cache-control"]
     assert read_line(answer) == {
         "h": "stats.example.net", "id": site.pk, "look": "round", "corner": "top-left", "theme": "dark",
