@@ -149,7 +149,6 @@ def send_packed(request: EndpointRequest, packed: PackedFile, seconds: int) -> R
         (b"cache-control", f"public, max-age={seconds}, stale-while-revalidate=86400".encode()),
         (b"etag", packed.etag),
         (b"vary", b"accept-encoding"),
-        (b"cross-origin-resource-policy", b"cross-origin"),
     ]
     client_etags = request.headers.get("if-none-match", "")
     if client_etags and packed.etag.decode() in client_etags:

@@ -58,9 +58,9 @@ def test_a_page_has_the_numbers_of_the_report(widget_site: Site, token: str) -> 
 
 def test_sources_and_goals_are_of_the_visits_that_saw_the_page(widget_site: Site, token: str) -> None:
     text = read_page(widget_site, token)
-    assert 'title="Google">Google</span> <strong class="number" title="1">1</strong>' in text
-    assert 'title="Bing">Bing</span> <strong class="number" title="1">1</strong>' in text
-    assert 'title="Order">Order</span> <strong class="number" title="1">1</strong>' in text
+    assert 'title="Google">Google</span><strong class="number" title="1">1</strong>' in text
+    assert 'title="Bing">Bing</span><strong class="number" title="1">1</strong>' in text
+    assert 'title="Order">Order</span><strong class="number" title="1">1</strong>' in text
     text = read_page(widget_site, token, "/b")
     assert "Google" in text and "Bing" not in text and "Order" not in text
     assert "None by visits that saw this page." in text
