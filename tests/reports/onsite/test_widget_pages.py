@@ -6,7 +6,9 @@ import json
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.audit.models import AuditEntry
 from accounts.models import Account, Purpose, User
@@ -102,6 +104,18 @@ def test_the_api_lists_open_widgets_and_closes_them(account: Account, inside: Cl
     assert [(row["user"], row["origin"]) for row in rows] == [("alice@example.com", ORIGIN)]
     assert Client().delete(f"{address}/{rows[0]['id']}", headers=headers).status_code == 204
     assert Client().get(address, headers=headers).json()["results"] == []
+
+
+def test_the_list_of_many_open_widgets_needs_no_more_queries(account: Account, alice: User, site: Site) -> None:
+    turn_on(site)
+    headers, counts = {"authorization": f"Bearer {account.authkey}"}, []
+    for number in (2, 6):
+        for _ in range(number):
+            open_widget(log_in(alice), site)
+        with CaptureQueriesContext(connection) as captured:
+            rows = Client().get(f"/api/v1/sites/{site.pk}/open-widgets", headers=headers).json()["results"]
+        counts.append((len(rows), len(captured)))
+    assert counts == [(2, counts[0][1]), (8, counts[0][1])]
 
 
 def test_the_page_lists_open_widgets_and_closes_them(alice: User, bob: User, site: Site) -> None:
