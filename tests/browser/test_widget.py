@@ -124,6 +124,12 @@ def press(page: Page) -> Page:
     return opened.value
 
 
+def wait_until_closed(window: Page) -> None:
+    """The window has handed the log-in over."""
+    if not window.is_closed():
+        window.wait_for_event("close")
+
+
 def expect_numbers(page: Page, path: str) -> None:
     """The widget is open, small, and shows the page's numbers when it is pressed."""
     frame = page.frame_locator("iframe")
@@ -159,8 +165,7 @@ def test_an_administrator_sees_the_numbers_of_the_page(
     assert "#" not in page.url
     cookies: list[str] = []
     page.on("request", lambda asked: cookies.append(asked.headers.get("cookie", "")))
-    window = press(page)
-    window.wait_for_event("close")
+    wait_until_closed(press(page))
     expect_numbers(page, "/shoes")
     frame = page.frame_locator("iframe")
     expect(frame.get_by_title("1", exact=True).first).to_be_visible()
@@ -182,7 +187,7 @@ def test_the_widget_stays_open_on_the_next_page_and_ends_with_the_log_in(
 ) -> None:
     log_in(profile, product, EMAIL)
     page, problems = open_page(profile, shop)
-    press(page).wait_for_event("close")
+    wait_until_closed(press(page))
     expect_numbers(page, "/shoes")
     page.get_by_role("link", name="Cart").click()
     expect_numbers(page, "/cart")
@@ -207,15 +212,14 @@ def test_the_window_waits_for_a_log_in(profile: BrowserContext, product: Product
         window.get_by_role("link", name="Log in").click()
     fill_log_in(opened.value, EMAIL)
     expect(opened.value.get_by_role("heading", name="You are logged in")).to_be_visible()
-    if not window.is_closed():
-        window.wait_for_event("close")
+    wait_until_closed(window)
     expect_numbers(page, "/shoes")
 
 
 def test_a_guest_of_the_site_opens_it_and_closes_it(profile: BrowserContext, product: Product, shop: Pages) -> None:
     log_in(profile, product, "bob@example.com")
     page, problems = open_page(profile, shop)
-    press(page).wait_for_event("close")
+    wait_until_closed(press(page))
     expect_numbers(page, "/shoes")
     page.frame_locator("iframe").get_by_role("button", name="Close the widget").click()
     expect(page.locator("iframe")).to_have_count(0)
@@ -282,7 +286,7 @@ def test_a_nonce_of_the_page_serves_as_well_as_our_host(
     shop.html["/nonce"] = f"<!doctype html><title>Nonce</title><body>Shoes{script}"
     log_in(profile, product, EMAIL)
     page, problems = open_page(profile, shop, "/nonce#_badge")
-    press(page).wait_for_event("close")
+    wait_until_closed(press(page))
     expect_numbers(page, "/nonce")
     assert problems == []
 
@@ -302,7 +306,7 @@ def test_the_heatmap_is_painted_on_the_page_and_taken_away(
 ) -> None:
     log_in(profile, product, EMAIL)
     page, problems = open_page(profile, shop)
-    press(page).wait_for_event("close")
+    wait_until_closed(press(page))
     expect_numbers(page, "/shoes")
     frame = page.frame_locator("iframe")
     frame.get_by_role("tab", name="Heatmap").click()
@@ -323,7 +327,7 @@ def test_badge_and_panel_are_accessible_and_used_by_keyboard(
     page.get_by_role("button", name="Analytics", exact=True).focus()
     with page.expect_popup() as opened:
         page.keyboard.press("Enter")
-    opened.value.wait_for_event("close")
+    wait_until_closed(opened.value)
     frame = page.frame_locator("iframe")
     frame.get_by_role("button", name="now").focus()
     page.keyboard.press("Enter")
