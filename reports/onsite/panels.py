@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 
-from goals.predicates import is_one_of
+from goals.predicates import Filter, is_one_of
 from goals.selectors import list_active_goals
 from reports.dashboard.presenters.visits import VisitRow, build_visit
 from reports.formatting import FormattedValue, format_metric
@@ -93,7 +93,8 @@ def build_page_numbers(question: PageQuestion) -> PageNumbers:
     The figures are those of a table of pages (time on the page, bounces of visits that entered on it); sources and
     goals are of the visits that saw the page.
     """
-    sites, period, seen = question.sites, question.period, {"visited": is_one_of("page", question.path)}
+    sites, period = question.sites, question.period
+    seen: Filter = {"visited": is_one_of("page", question.path)}
     goals = {str(goal.pk): goal.name for goal in list_active_goals(question.sites)}
     queries = [
         Query(sites=sites, period=period, metrics=PAGE_METRICS, dimensions=("page",), values=(question.path,),
@@ -145,7 +146,8 @@ def build_rows(
 
 def list_recent_visits(question: PageQuestion, only_page: bool) -> list[VisitRow]:
     """Return the newest visits of the period: of the site, or only those that saw the page."""
-    seen = [{"visited": is_one_of("page", question.path)}] if only_page else None
-    rows = visit_lists.list_visits(question.sites, question.period, seen, MAX_VISITS, now=question.now)
+    seen: Filter = {"visited": is_one_of("page", question.path)}
+    where = [seen] if only_page else None
+    rows = visit_lists.list_visits(question.sites, question.period, where, MAX_VISITS, now=question.now)
     zone = ZoneInfo(question.config.timezone)
     return [build_visit(row, question.config.site_id, zone, question.locale) for row in rows]
