@@ -42,3 +42,11 @@ class WidgetForm(forms.Form):
     def from_site(cls, site: Site, data: QueryDict | None = None) -> WidgetForm:
         """Build the form with the site's present settings."""
         return cls(data, initial=asdict(parse_widget_settings(site.widget)))
+
+    def list_access_fields(self) -> list[forms.BoundField]:
+        """List the fields that say who may open the widget and who sees the badge."""
+        return [self[name] for name in ("open_to", "shown_to")]
+
+    def list_look_fields(self) -> list[forms.BoundField]:
+        """List the fields that say how the badge looks."""
+        return [self[name] for name in ("look", "label", "corner", "theme", "color")]

@@ -24,6 +24,7 @@ from sites.site_config import SiteConfig
 PERIODS = {"today": "Today", "7d": "7 days", "30d": "30 days"}
 DEFAULT_PERIOD = "today"
 PAGE_METRICS = ("visitors", "views", "avg_duration", "bounce_rate")
+PAGE_LABELS = {"avg_duration": "Time on page"}  # of metrics that mean something else for a page
 MAX_ROWS, MAX_VISITS = 5, 12
 
 
@@ -121,10 +122,12 @@ def build_figures(result: Result, locale: Locale) -> list[PageFigure]:
     """Format the metrics of the page and how they changed; zeros for a page that nobody saw."""
     row = result.rows[0] if result.rows else {}
     before = result.comparison[0] if isinstance(result.comparison, list) and result.comparison else {}
-    return [
-        PageFigure(metric.label, format_metric(name, row.get(name, metric.empty), locale, before.get(name)))
-        for name, metric in ((name, METRICS[name]) for name in PAGE_METRICS)
-    ]
+    figures = []
+    for name in PAGE_METRICS:
+        metric = METRICS[name]
+        value = format_metric(name, row.get(name, metric.empty), locale, before.get(name))
+        figures.append(PageFigure(PAGE_LABELS.get(name, metric.label), value))
+    return figures
 
 
 def build_rows(

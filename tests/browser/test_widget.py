@@ -5,6 +5,7 @@ a guest of the site, for a guest of another one, and for strangers.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +15,9 @@ from tests.browser.conftest import PERSON, Launch
 from tests.browser.product import EMAIL, PASSWORD, Product
 from tests.browser.servers import Pages
 from tests.browser.test_mails import Theme
-from tests.browser.tracked_page import answered
+from tests.browser.tracked_page import note_scripts, play, wait_for_part
 from tests.browser.walk import AXE, RULES
+from tests.served import PATIENCE
 
 WITHOUT_COOKIES_OF_OTHERS = "--test-third-party-cookie-phaseout"
 # Bob is a guest of alice's site `shop`, greta of her site `other`; charlie has an account of his own
@@ -39,6 +41,11 @@ account_create(name="Charlie", owner=user_create(email="charlie@example.com", pa
 """
 # What a hostile script of the page could hear or read
 LISTEN = "window.heard = []; addEventListener('message', event => heard.push(event.data), true)"
+COUNT_PAINTED = """() => {
+  const canvas = document.querySelector('canvas');
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, index) => index % 4 == 3 && value).length;
+}"""
 READ_FRAME = "() => { try { return frames[0].document.body.innerText } catch (error) { return error.name } }"
 
 
@@ -141,7 +148,7 @@ def expect_numbers(page: Page, path: str) -> None:
 
 
 def visit(browser: Browser, pages: Pages, product: Product, site_id: int) -> None:
-    """Somebody sees /shoes and clicks there."""
+    """Somebody sees /shoes and clicks there on “Buy”."""
     pages.html["/tracked"] = (
         '<title>Shoes</title><script>history.replaceState(0, "", "/shoes")</script><button id="buy">Buy</button>'
         f'<script async data-id="{site_id}" src="//{product.host}/js"></script>'
@@ -149,8 +156,12 @@ def visit(browser: Browser, pages: Pages, product: Product, site_id: int) -> Non
     policies = dict(pages.headers)
     pages.headers.clear()
     visitor = browser.new_context(locale="en-GB", viewport={"width": 1200, "height": 800}).new_page()
-    with answered(visitor, "type=pageview"):
-        visitor.goto(pages.url("/tracked", "shop.localhost"))
+    note_scripts(visitor)
+    visitor.goto(pages.url("/tracked", "shop.localhost"))
+    wait_for_part(visitor, "heat")
+    visitor.click("#buy")
+    play(visitor, 700)
+    visitor.goto("about:blank")
     pages.headers.update(policies)
     product.wait_until_stored()
     visitor.context.close()
@@ -304,14 +315,21 @@ def test_a_policy_without_our_frames_is_named_in_the_window(
 def test_the_heatmap_is_painted_on_the_page_and_taken_away(
     browser: Browser, profile: BrowserContext, product: Product, shop: Pages, sites: dict[str, int]
 ) -> None:
+    visit(browser, shop, product, sites["shop"])
     log_in(profile, product, EMAIL)
     page, problems = open_page(profile, shop)
     wait_until_closed(press(page))
     expect_numbers(page, "/shoes")
     frame = page.frame_locator("iframe")
-    frame.get_by_role("tab", name="Heatmap").click()
+    until = time.monotonic() + PATIENCE
+    while not frame.get_by_text("painted on the page").count() and time.monotonic() < until:  # the writer comes to it
+        frame.get_by_role("tab", name="Heatmap").click()
+        page.wait_for_timeout(500)
     expect(frame.get_by_text("painted on the page")).to_be_visible()
     expect(page.locator("canvas")).to_have_count(1)
+    frame.get_by_role("button", name="Make it small").click()
+    assert page.evaluate(COUNT_PAINTED) > 100, "the clicks stay when the panel does not cover them"
+    frame.get_by_role("button", name="now").click()
     frame.get_by_role("tab", name="Page").click()
     expect(page.locator("canvas")).to_have_count(0)
     assert problems == []

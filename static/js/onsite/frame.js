@@ -127,6 +127,8 @@ const showHeatmap = async () => {
   if (!answer) return;
   if (!answer.ok) return showFailure(await readFailure(answer));
   const clicks = await answer.json();
+  clearHeatmap();
+  if (!clicks.clicks) return showFailure("No clicks on this page in this period, in windows as wide as this one.");
   tellPage("heatmap", { answer: { elements: clicks.elements, points: clicks.points } });
   isPainted = true;
   const text = document.querySelector("#heatmap").content.cloneNode(true);
@@ -158,8 +160,7 @@ const togglePanel = isOpen => {
     showTab();
     document.querySelector("#shrink").focus();
   } else {
-    clearHeatmap();
-    live.focus();
+    live.focus(); // a heatmap stays on the page, to be looked at without the panel in front of it
   }
 };
 

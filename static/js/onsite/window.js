@@ -24,12 +24,9 @@ const callFrames = () => {
 /** Gets a code for the page's origin and gives it to the frame. */
 const handOver = async (frame, origin) => {
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
-  const answer = await fetch(`${base}/grant`, {
-    method: "POST",
-    headers: { "X-CSRFToken": token },
-    body: new URLSearchParams({ origin }),
-  });
-  if (!answer.ok) return show("refused");
+  const request = { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ origin }) };
+  const answer = await fetch(`${base}/grant`, request).catch(() => null); // no connection
+  if (!answer?.ok) return show("refused");
   frame.postMessage({ onsite: "code", base, code: (await answer.json()).code }, location.origin);
   window.close();
 };
