@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -141,13 +142,13 @@ def for_open_widget(view: WidgetView) -> Callable[[HttpRequest, int], HttpRespon
         if refusal := refuse_flood(request):
             return refusal
         now = timezone.now()
-        widget = find_open_widget(request, site_id, now)
-        if widget is None or parse_origin(request.GET.get("href", "")) != widget.session.origin:
+        widget, href = find_open_widget(request, site_id, now), request.GET.get("href", "")
+        if widget is None or parse_origin(href) != widget.session.origin:
             return JsonResponse({"error": NOT_OPEN}, status=401)
         period = request.GET.get("period", "")
         question = PageQuestion(
             config=widget.config,
-            path=parse_path(widget.config, request.GET),
+            path=parse_path(widget.config, QueryDict(urlencode({"href": href}))),
             period_name=period if period in PERIODS else DEFAULT_PERIOD,
             locale=detect_locale(request),
             now=now,
@@ -190,8 +191,9 @@ def show_visitors(request: HttpRequest, widget: OpenWidget, question: PageQuesti
 @require_safe
 @for_open_widget
 def show_heatmap(request: HttpRequest, widget: OpenWidget, question: PageQuestion) -> HttpResponse:
-    """Answer with the clicks on the page, for the overlay that the customer's page paints."""
-    return JsonResponse(build_heatmap(widget.config, request.GET, question.now))
+    """Answer with the clicks on the page, for the overlay that the customer's page paints; without filters."""
+    asked = {"href": request.GET.get("href", ""), "w": request.GET.get("w", ""), "date": question.period_name}
+    return JsonResponse(build_heatmap(widget.config, QueryDict(urlencode(asked)), question.now))
 
 
 @require_POST

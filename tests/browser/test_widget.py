@@ -102,9 +102,9 @@ def shop(pages: Pages, product: Product, sites: dict[str, int]) -> Pages:
 
 def log_in(context: BrowserContext, product: Product, email: str) -> None:
     page = context.new_page()
-    page.goto(f"{product.url}/login")
+    page.goto(f"{product.url}/login?next=/widget/logged-in")  # a page without queries, which others would wait for
     fill_log_in(page, email)
-    page.wait_for_url(lambda url: "/login" not in url)
+    expect(page.get_by_role("heading", name="You are logged in")).to_be_visible()
     page.close()
 
 
@@ -134,7 +134,7 @@ def press(page: Page) -> Page:
 def wait_until_closed(window: Page) -> None:
     """The window has handed the log-in over."""
     if not window.is_closed():
-        window.wait_for_event("close")
+        window.wait_for_event("close", timeout=2 * PATIENCE * 1000)
 
 
 def expect_numbers(page: Page, path: str) -> None:

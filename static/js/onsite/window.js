@@ -34,16 +34,14 @@ const handOver = async (frame, origin) => {
 const start = () => {
   if (!window.opener) return show("alone");
   const calling = setInterval(callFrames, HELLO_MS);
-  const giveUp = setTimeout(() => {
-    clearInterval(calling);
-    show("silent");
-  }, PATIENCE_MS);
+  const losingPatience = setTimeout(() => show("silent"), PATIENCE_MS); // and goes on calling: the page may be slow
   addEventListener("message", event => {
     const isOurs = event.origin === location.origin && event.source !== window;
     if (!isOurs || isAnswered || event.data?.onsite !== "request" || event.data.base !== base) return;
     isAnswered = true;
     clearInterval(calling);
-    clearTimeout(giveUp);
+    clearTimeout(losingPatience);
+    show("working");
     handOver(event.source, event.data.origin);
   });
   callFrames();

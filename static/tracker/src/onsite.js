@@ -106,7 +106,7 @@ const press = () => {
 const showBadgeOnPage = () => {
   const slot = d.querySelector("[data-onsite-badge]");
   const host = d.createElement("div");
-  setStyle(host, { display: "inline-block" });
+  setStyle(host, { all: "initial", display: "inline-block" });
   if (!slot) setStyle(host, getCorner(config.look == "tab" ? 0 : EDGE));
   showBadge(host, config, !slot).onclick = press;
   badge = (slot || page).appendChild(host);

@@ -100,3 +100,9 @@ def test_the_heatmap_is_that_of_the_page(widget_site: Site, token: str, store: S
     store.insert_rows("heat", [row, {**row, "path": "/b", "element": "#other"}])
     answer = ask(widget_site, token, "heatmap", f"{ORIGIN}/a", w=1280, period="today").json()
     assert (answer["clicks"], answer["elements"]) == (1, ["#buy"])
+
+
+def test_the_heatmap_takes_no_filter_that_could_name_what_is_not_the_readers(widget_site: Site, token: str) -> None:
+    for given in ({"segment": "1"}, {"outcome": "reached:1"}, {"sub": "country", "subitem": "EE"}):
+        assert ask(widget_site, token, "heatmap", f"{ORIGIN}/a", **given).json()["clicks"] == 0
+        assert "failed" not in ask(widget_site, token, "heatmap", f"{ORIGIN}/a", **given).json()
