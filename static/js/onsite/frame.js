@@ -3,7 +3,8 @@
  *
  * It gets a code from our own window (window.js), exchanges it for a token, and asks with that for the numbers of the
  * page. The token is in memory only. The next code, which works once, is in this tab's storage of our origin, so that
- * the widget is still open on the next page. The customer's page learns sizes, and the heatmap that it paints.
+ * the widget is still open on the next page. Browsers that block third-party cookies may give frames no storage: then
+ * the window stays open and keeps the code. The customer's page learns sizes, and the heatmap that it paints.
  */
 
 const REFRESH_MS = 15000;
@@ -24,43 +25,55 @@ let page = {};
 let token = "";
 let tab = "page";
 let isPainted = false;
+let isTaking = false;
 let renewing = null;
+let keeper = null; // our window, where it has to keep the next code
+let nextCode = "";
 
 const tellPage = (kind, more) => window.parent.postMessage({ onsite: kind, ...more }, pageOrigin);
 
-/** Reads or sets the next code; nothing where the browser keeps none for frames. */
-const storeCode = value => {
+/** Whether this frame has storage; if so, takes the next code from it. */
+const canStore = (() => {
   try {
-    if (value) sessionStorage.setItem(CODE, value);
-    else if (value === "") sessionStorage.removeItem(CODE);
-    return sessionStorage.getItem(CODE) || "";
+    nextCode = sessionStorage.getItem(CODE) || "";
+    return true;
   } catch {
-    return "";
+    return false;
   }
+})();
+
+const tellWindow = (target, kind, more) =>
+  target?.postMessage({ onsite: kind, base, origin: pageOrigin, keeps: canStore, ...more }, location.origin);
+
+/** Keeps the next code, or with "" none. */
+const keepCode = code => {
+  nextCode = code;
+  if (canStore) sessionStorage.setItem(CODE, code);
+  else tellWindow(keeper, "keep", { code });
 };
 
 const closeWidget = () => {
   token = "";
-  storeCode("");
+  keepCode("");
   tellPage("closed");
 };
 
 /** Exchanges a code for a token; returns whether it was worth one. */
 const exchangeCode = async code => {
   if (!code) return false;
-  storeCode("");
+  keepCode("");
   const exchange = { method: "POST", body: new URLSearchParams({ code }) };
   const answer = await fetch(`${base}/token`, exchange).catch(() => null); // no connection
   if (!answer?.ok) return false;
   const access = await answer.json();
   token = access.token;
-  storeCode(access.code);
+  keepCode(access.code);
   return true;
 };
 
 /** Exchanges the next code; requests that find the token over at the same time share one exchange. */
 const renewToken = () => {
-  renewing ||= exchangeCode(storeCode()).finally(() => {
+  renewing ||= exchangeCode(nextCode).finally(() => {
     renewing = null;
   });
   return renewing;
@@ -180,18 +193,22 @@ const takePage = async event => {
   if (token) {
     refreshOnline();
     if (!panel.hidden) showTab();
-  } else if (isFirst && !opening) {
+  } else if (isFirst && !opening && canStore) {
     if (await renewToken()) showWidget();
     else closeWidget();
-  }
+  } // else our window will call
 };
 
-/** Takes what our own window says: it asks for the page's origin, and gives a code. */
-const takeWindow = async event => {
-  if (event.data.onsite === "hello" && event.data.base === base && pageOrigin && !token) {
-    event.source.postMessage({ onsite: "request", base, origin: pageOrigin }, location.origin);
-  }
-  if (event.data.onsite === "code" && event.data.base === base && (await exchangeCode(event.data.code))) showWidget();
+/** Takes what our own window says: it calls, and gives a code; one that was used already is asked for anew. */
+const takeWindow = async ({ data, source }) => {
+  if (data.base !== base || !pageOrigin || token || isTaking) return;
+  if (!canStore) keeper = source;
+  if (data.onsite === "hello") tellWindow(source, "request");
+  if (data.onsite !== "code") return;
+  isTaking = true;
+  if (await exchangeCode(data.code)) showWidget();
+  else tellWindow(source, "request", { stale: true });
+  isTaking = false;
 };
 
 addEventListener("message", event => {
@@ -204,6 +221,7 @@ document.querySelector("#shrink").addEventListener("click", () => togglePanel(fa
 document.querySelector("#close").addEventListener("click", async () => {
   clearHeatmap();
   await request("close", {}, "POST");
+  tellWindow(keeper, "done");
   closeWidget();
 });
 period.addEventListener("change", showTab);

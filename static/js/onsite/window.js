@@ -1,14 +1,17 @@
 /**
  * The window that a badge opens. It gives a code to the frame of the widget, which is of our origin as well, on the
- * page that opened the window; that page itself is told nothing. Then it closes.
+ * page that opened the window; that page itself is told nothing. Then it closes, or, where frames have no storage, it
+ * stays and keeps the next code for the frame on the next page.
  */
 
 const HELLO_MS = 250;
+const PAUSE_MS = 1000; // after a code was given, in which the frame exchanges it
 const PATIENCE_MS = 20000;
 const CHANNEL = "widget"; // of our windows and tabs: somebody has logged in
 
 const { base } = document.body.dataset;
-let isAnswered = false;
+let isBusy = false;
+let keptCode = "";
 
 const show = name => {
   for (const line of document.querySelectorAll("[data-state]")) line.hidden = line.dataset.state !== name;
@@ -16,34 +19,50 @@ const show = name => {
 
 /** Calls the frames of the page that opened this window; only one of our origin hears it. */
 const callFrames = () => {
+  if (window.opener.closed) window.close();
+  if (isBusy) return;
   for (let index = 0; index < window.opener.length; index++) {
     window.opener[index].postMessage({ onsite: "hello", base }, location.origin);
   }
 };
 
-/** Gets a code for the page's origin and gives it to the frame. */
-const handOver = async (frame, origin) => {
+/** Returns a code for a page of this origin; "" if there is none. */
+const fetchCode = async origin => {
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const request = { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ origin }) };
   const answer = await fetch(`${base}/grant`, request).catch(() => null); // no connection
-  if (!answer?.ok) return show("refused");
-  frame.postMessage({ onsite: "code", base, code: (await answer.json()).code }, location.origin);
-  window.close();
+  return answer?.ok ? (await answer.json()).code : "";
+};
+
+/** Gives the frame the code that was kept, or a new one. */
+const handOver = async (frame, { origin, keeps, stale }) => {
+  if (isBusy) return;
+  isBusy = true;
+  const code = (!stale && keptCode) || (await fetchCode(origin));
+  keptCode = "";
+  if (!code) return show("refused"); // and stays busy
+  frame.postMessage({ onsite: "code", base, code }, location.origin);
+  if (keeps) return window.close();
+  show("keep");
+  setTimeout(() => {
+    isBusy = false;
+  }, PAUSE_MS);
+};
+
+const takeMessage = event => {
+  if (event.origin !== location.origin || event.source === window || event.data?.base !== base) return;
+  if (event.data.onsite === "request") handOver(event.source, event.data);
+  if (event.data.onsite === "keep") keptCode = event.data.code;
+  if (event.data.onsite === "done") window.close();
 };
 
 const start = () => {
   if (!window.opener) return show("alone");
-  const calling = setInterval(callFrames, HELLO_MS);
-  const losingPatience = setTimeout(() => show("silent"), PATIENCE_MS); // and goes on calling: the page may be slow
-  addEventListener("message", event => {
-    const isOurs = event.origin === location.origin && event.source !== window;
-    if (!isOurs || isAnswered || event.data?.onsite !== "request" || event.data.base !== base) return;
-    isAnswered = true;
-    clearInterval(calling);
-    clearTimeout(losingPatience);
-    show("working");
-    handOver(event.source, event.data.origin);
-  });
+  addEventListener("message", takeMessage);
+  setInterval(callFrames, HELLO_MS);
+  setTimeout(() => {
+    if (!isBusy && !document.querySelector("[data-state=working]").hidden) show("silent"); // and goes on calling
+  }, PATIENCE_MS);
   callFrames();
 };
 

@@ -98,7 +98,7 @@ listen(w, "message", event => {
 });
 
 const press = () => {
-  w.open(base + "/open", "_blank", WINDOW);
+  w.open(base + "/open", "_fw" + config.id, WINDOW); // the same one again where it stayed open
   if (frame) closeFrame();
   openFrame(1);
 };
