@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.servers import Pages, Recorder, listening
 from tests.served import PATIENCE
@@ -48,19 +48,13 @@ class Launch(Protocol):
 
 
 @pytest.fixture(scope="session")
-def driver() -> Iterator[Playwright]:
-    """What starts browsers."""
-    with sync_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="session")
-def launch(driver: Playwright) -> Launch:
+def launch() -> Iterator[Launch]:
     """Starts a Chromium that calls itself what it is told. What a page sends in its last moment carries the browser's
     own name, not the one a context emulates, so a test that looks at devices needs a browser of its own."""
-    return lambda name, *flags: driver.chromium.launch(
-        executable_path=CHROMIUM, args=[*FLAGS, *flags, f"--user-agent={name}"]
-    )
+    with sync_playwright() as playwright:
+        yield lambda name, *flags: playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, *flags, f"--user-agent={name}"]
+        )
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import CHROMIUM, FLAGS, PERSON, Launch
+from tests.browser.conftest import PERSON, Launch
 from tests.browser.product import EMAIL, PASSWORD, Product
 from tests.browser.servers import Pages
 from tests.browser.test_mails import Theme
@@ -21,6 +20,9 @@ from tests.browser.walk import AXE, RULES
 from tests.served import PATIENCE
 
 WITHOUT_COOKIES_OF_OTHERS = "--test-third-party-cookie-phaseout"
+# Playwright switches partitioned storage off, by this same option; the last one of a name counts. So by default its
+# frames of other sites have no storage, as in browsers that people have set that way
+WITH_PARTITIONED_STORAGE = "--disable-features=MediaRouter"
 # Bob is a guest of alice's site `shop`, greta of her site `other`; charlie has an account of his own
 PEOPLE = """
 import sys, json, django
@@ -223,11 +225,9 @@ def test_the_widget_stays_open_on_the_next_page_and_ends_with_the_log_in(
     expect(page.get_by_role("button", name="Analytics", exact=True)).to_be_visible()
 
 
-def test_where_frames_have_storage_the_window_closes(
-    driver: Playwright, tmp_path: Path, product: Product, shop: Pages
-) -> None:
-    flags = [*FLAGS, f"--user-agent={PERSON}"]
-    profile = driver.chromium.launch_persistent_context(tmp_path, executable_path=CHROMIUM, args=flags, locale="en-GB")
+def test_where_frames_have_storage_the_window_closes(launch: Launch, product: Product, shop: Pages) -> None:
+    browser = launch(PERSON, WITHOUT_COOKIES_OF_OTHERS, WITH_PARTITIONED_STORAGE)
+    profile = browser.new_context(locale="en-GB")
     log_in(profile, product, EMAIL)
     page, problems = open_page(profile, shop)
     wait_until_closed(press(page))
@@ -235,7 +235,7 @@ def test_where_frames_have_storage_the_window_closes(
     page.get_by_role("link", name="Cart").click()
     expect_numbers(page, "/cart")
     assert problems == []
-    profile.close()
+    browser.close()
 
 
 def test_the_window_waits_for_a_log_in(profile: BrowserContext, product: Product, shop: Pages) -> None:
