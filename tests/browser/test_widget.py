@@ -31,9 +31,6 @@ from tests.browser.widget_page import (
 from tests.served import PATIENCE
 
 WITHOUT_COOKIES_OF_OTHERS = "--test-third-party-cookie-phaseout"
-# Playwright switches partitioned storage off, by this same option; the last one of a name counts. So by default its
-# frames of other sites have no storage, as in browsers that people have set that way
-WITH_PARTITIONED_STORAGE = "--disable-features=MediaRouter"
 COUNT_PAINTED = """() => {
   const canvas = document.querySelector('canvas');
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -140,19 +137,6 @@ def test_the_widget_stays_open_on_the_next_page_and_ends_with_the_log_in(
     page.frame_locator("iframe").get_by_role("tab", name="Visitors").click()
     expect(page.locator("iframe")).to_have_count(0)
     expect(page.get_by_role("button", name="Analytics", exact=True)).to_be_visible()
-
-
-def test_where_frames_have_storage_the_window_closes(launch: Launch, product: Product, shop: Pages) -> None:
-    browser = launch(PERSON, WITHOUT_COOKIES_OF_OTHERS, WITH_PARTITIONED_STORAGE)
-    profile = browser.new_context(locale="en-GB")
-    log_in(profile, product, EMAIL)
-    page, problems = open_page(profile, shop)
-    wait_until_closed(press(page))
-    expect_numbers(page, "/shoes")
-    page.get_by_role("link", name="Cart").click()
-    expect_numbers(page, "/cart")
-    assert problems == []
-    browser.close()
 
 
 def test_the_window_waits_for_a_log_in(profile: BrowserContext, product: Product, shop: Pages) -> None:
