@@ -38,7 +38,7 @@ REFUSED_PAGES = frozenset({
     "agency:clients", "agency:client-new", "agency:sites-new", "agency:client", "agency:client-open",
     "agency:client-release", "agency:site-move", "agency:access",
     "agency:client-view", "agency:templates", "agency:template", "agency:template-delete",
-    "accounts:exports", "accounts:export-delete", "accounts:export-file",
+    "accounts:exports", "accounts:export-delete", "accounts:export-file", "onsite:window", "onsite:grant",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({
     "accounts:me", "accounts:notice-choices", "accounts:team", "accounts:member", "accounts:member-remove",

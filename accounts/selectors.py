@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.http import Http404
+from django.utils.crypto import constant_time_compare
 
 from accounts.clients.models import ClientAccount
 from accounts.clients.rules import AGENCY_ROLES
@@ -20,7 +24,8 @@ from accounts.permissions import (
     is_impersonated,
     membership_may,
 )
-from accounts.sso.rules import find_enforced_connection
+from accounts.security.sessions import SessionStore
+from accounts.sso.rules import SSO_ACCOUNT, find_enforced_connection
 
 Row = TypeVar("Row", bound=Model)
 CHANGELOG_PREFERENCE = "changelog"  # of a user: the latest version whose changes they have read
@@ -76,6 +81,24 @@ def has_clients(actor: Actor) -> bool:
 def list_clients(agency: Account) -> QuerySet[ClientAccount]:
     """Select the clients of an agency, by name, without those whose account is suspended."""
     return agency.clients.filter(account__suspended=None).select_related("account").order_by("account__name", "pk")
+
+
+def find_session_user(stored_key: str, now: datetime) -> User | None:
+    """Find who is logged in in a session, by its key as stored; None if it has ended or expired, the user is disabled,
+    or the password has changed since.
+
+    The user is as in a request of that session: with the account whose provider was used.
+    """
+    row = Session.objects.filter(session_key=stored_key, expire_date__gt=now).first()
+    if row is None:
+        return None
+    data: dict[str, object] = SessionStore().decode(row.session_data)
+    user = User.objects.filter(pk=str(data.get(SESSION_KEY, 0)), is_active=True).first()
+    if user is None or not constant_time_compare(str(data.get(HASH_SESSION_KEY)), user.get_session_auth_hash()):
+        return None
+    if account_id := data.get(SSO_ACCOUNT):
+        setattr(user, SSO_ACCOUNT, account_id)
+    return user
 
 
 def has_unverified_address(user: User) -> bool:

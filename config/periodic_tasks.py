@@ -73,6 +73,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("seals of the audit log", "accounts.audit.chain.entries_seal", 10),
     PeriodicTask("old entries of the audit log", "accounts.audit.retention.audit_entries_expire", 24 * HOUR),
     PeriodicTask("expired sessions", "accounts.security.sessions.sessions_clear", 24 * HOUR),
+    PeriodicTask("widgets that are over", "reports.onsite.services.widgets_clear", HOUR),
     PeriodicTask("old mail files", "accounts.operations.mailbox.mails_clear", 24 * HOUR),
     PeriodicTask("digests", "reports.digests.services.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
 )

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "reports.annotations",
     "reports.sharing",
     "reports.digests",
+    "reports.onsite",
     "links",
     "config.apps.ConfigConfig",
     "rest_framework",
@@ -107,6 +108,7 @@ TEMPLATES = [
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",
                 "sites_access": "sites.selectors",
+                "widget_access": "reports.onsite.access",
             },
         },
     }

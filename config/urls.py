@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("reports.annotations.urls")),
     path("", include("reports.digests.urls")),
     path("", include("reports.usage.urls")),
+    path("", include("reports.onsite.urls")),
     path("", include("reports.urls")),
     path("", include("links.urls")),
     re_path(r"^api/v1/(?P<rest>[\s\S]*)$", management_errors.handle_not_found),

@@ -47,6 +47,7 @@ from reports.export_kinds import REPORT_EXPORTS
 from reports.filter_access import check_segment_filter
 from reports.incident_costs.selectors import describe_costs
 from reports.labels import register_link_labels
+from reports.onsite import services as onsite
 from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
 from reports.query.budgets import BudgetExceeded
@@ -106,7 +107,7 @@ register_fetcher(fetch, OutboundError)
 
 # The audit log: what it records
 register_subjects(*SITE_SUBJECTS, *ALERT_SUBJECTS, *LINK_SUBJECTS, *goals.AUDIT_SUBJECTS)
-register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)), EXPORT_SUBJECT)
+register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations, onsite)), EXPORT_SUBJECT)
 
 # Exports: what can be exported, and errors after which one is tried again
 register_export_kinds(*ACCOUNT_EXPORTS, USAGE_EXPORT, *SITE_EXPORTS, *REPORT_EXPORTS, *LINK_EXPORTS)
@@ -150,6 +151,7 @@ register_navigation(list_documentation_links, list_link_pages, list_client_pages
 register_settings_page("personal-data", "Personal data")
 register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
+register_settings_page("widget", "On-site widget")
 register_settings_page("move", "Move", may="manage")
 
 # The documentation

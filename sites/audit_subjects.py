@@ -11,7 +11,7 @@ SITE_SUBJECTS = (
         shown=frozenset((
             "account", "domain", "nickname", "labels", "timezone", "allowed_hosts", "any_host", "addresses", "cookies",
             "respect_dnt", "retention_months", "excluded_ips", "excluded_pages", "excluded_countries",
-            "proxy_addresses", "tracker", "people", "robots",
+            "proxy_addresses", "tracker", "widget", "people", "robots",
         )),
     ),
     AuditSubject(name="site_keys", label="Keys of a site", account="account_id", verbs=("shown", "replaced")),

@@ -114,6 +114,8 @@ class Site(VersionedModel):
 
     # Settings of the tracker, by the names in `settings_fields.TrackerSettings`
     tracker = models.JSONField(default=dict, blank=True)
+    # Settings of the on-site widget, by the names in `widget_settings.WidgetSettings`
+    widget = models.JSONField(default=dict, blank=True)
 
     # Overrides of the bot detection: `device:<number>`, `agent:<user agent>`, the newest last
     people = models.JSONField(default=list, blank=True, editable=False)

@@ -19,6 +19,7 @@ from accounts.security.encrypted_fields import Unreadable
 from accounts.validators import clean_labels, clean_timezone
 from sites.hosts import normalize_host_pattern
 from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy
+from sites.widget_settings import clean_widget
 
 MAX_ENTRIES = 500
 MAX_PAGE_LENGTH = 500
@@ -280,6 +281,7 @@ FIELD_CLEANERS: dict[str, Callable[[object], object]] = {
     "proxy_addresses": build_list_cleaner(clean_network),
     "proxy_secret": clean_proxy_secret,
     "tracker": clean_tracker,
+    "widget": clean_widget,
 }
 
 

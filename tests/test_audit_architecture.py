@@ -48,6 +48,8 @@ SILENT = {
     "accounts/services/sso_former_members.py former_member_forget": "that the person joins is recorded",
     "accounts/services/sso_domains.py _store_lookup": "_verify and _withdraw record what it means",
     "accounts/services/sso_domains.py sso_domain_check": "DNS did not answer",
+    "reports/onsite/services.py widget_continue": "that the widget was opened is recorded",
+    "reports/onsite/services.py widgets_clear": "they were over",
     # Bookkeeping
     "accounts/services/sessions.py session_remember": "a log-in is recorded",
     "accounts/services/sessions.py session_prolong": "when a session was last used",

@@ -28,6 +28,7 @@ from reports.clicky.stats_request import PARAMETERS
 from reports.clicky.types import STATS_TYPES
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
 from reports.docs import DocPage, build_reference_page
+from reports.onsite.services import SESSION
 from reports.openapi import MANAGEMENT_API, list_operations
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
@@ -36,6 +37,7 @@ from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
 from sites.services import MAX_SITES_AT_ONCE
 from sites.settings_fields import TRACKER_SETTINGS
+from sites.widget_settings import CHOICES, WidgetAudience
 from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS
 
@@ -73,6 +75,12 @@ def build_numbers_context(request: HttpRequest) -> dict[str, object]:
 def build_watching_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about uptime and alerts: the conditions of alerts."""
     return {"conditions": CONDITIONS.values()}
+
+
+def build_widget_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about the on-site widget: the choices of its settings."""
+    choices = [(name, kind.values) for name, kind in CHOICES.items() if name != "open_to"]
+    return {"audiences": WidgetAudience.choices, "choices": choices, "hours": round(SESSION.total_seconds() / 3600)}
 
 
 def build_privacy_context(request: HttpRequest) -> dict[str, object]:
@@ -179,6 +187,12 @@ LOOK = (
         "The dashboard",
         "Filter, compare, save, share; goals, funnels, heatmaps, keyboard.",
         build_dashboard_context,
+    ),
+    DocPage(
+        "widget",
+        "The on-site widget",
+        "A page's numbers on the page itself, for your team: badge, snippet, policy.",
+        build_widget_context,
     ),
     DocPage(
         "numbers",

@@ -344,12 +344,13 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
     assert counts[0] == counts[1]
 
 
-# Lists whose queries are counted above by rows of their own, or in test_list_query_counts.py
+# Lists whose queries are counted above by rows of their own, in test_list_query_counts.py, or in test_widget_pages.py
 COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains", "clients"}
 COUNTED |= {"site-templates"}
 # tests/accounts/test_installation_api.py
 COUNTED |= {f"installation/{rows}" for rows in ("plans", "accounts", "billing-webhooks", "billing-deliveries")}
 COUNTED |= {"audit-log", "sites", "sites/<int:site_id>/keys", "members", "exposed-keys"}
+COUNTED |= {"sites/<int:site_id>/open-widgets"}
 
 
 def is_list_view(view: type) -> bool:

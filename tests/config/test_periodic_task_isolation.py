@@ -62,6 +62,7 @@ WITHOUT_TENANTS = {
     "old idempotency keys": "is one DELETE by age, over all requests",
     "expired sessions": "is one DELETE by age, over all sessions",
     "old mail files": "looks at the age of files alone",
+    "widgets that are over": "is one DELETE by age, over all open widgets",
     "salts": "makes the day's salt, which belongs to nobody",
 }
 

@@ -131,7 +131,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
         "invitation_id": 1, "alert_id": 1, "channel_id": 1, "place": 1, "subscription_id": 1, "what": "x",
         "exposed_id": 1, "pending_id": 1, "token_id": 1, "incident_id": 1, "tag_id": 1, "entry_id": 1,
         "connection": sso.slug, "email_domain_id": SsoDomain.objects.create(connection=sso, domain="a.example").pk,
-        "passkey_id": 1, "session_id": 1, "account_id": 1, "kind": "logo",
+        "passkey_id": 1, "session_id": 1, "widget_id": 1, "account_id": 1, "kind": "logo",
         "client_id": client_create(agency=module_account, name="C").pk,
         "template_id": site_template_create(agency=module_account, name="T", site=site).pk,
     }  # fmt: skip

@@ -222,6 +222,7 @@ NO_IDS: dict[str, str] = {
     "links/web/link_list.py:show_links": "the filters, to show them again",
     "links/web/link_list.py:change_links": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
+    "reports/onsite/settings_page.py:widget_settings": "into a form",
     "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",
     **dict.fromkeys(

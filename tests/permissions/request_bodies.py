@@ -31,6 +31,9 @@ MONITOR = build_body(
     url="https://a.example/", name="m", method="GET", interval="60", timeout="10", expected_status="200"
 )
 GOAL = build_body(name="new", kind="page", pattern="/new", pattern_kind="exact", active="on")
+WIDGET = {
+    "open_to": "team", "shown_to": "everybody", "look": "round", "label": "new", "corner": "top-left", "theme": "dark",
+}  # fmt: skip
 CHANNEL = build_body(kind="email", name="new", target="new@example.org")
 NOTHING = build_body()
 
@@ -97,6 +100,9 @@ BODIES: dict[str, Body] = {
     f"POST {SET}/exclusions": build_body(excluded_ips="0.0.0.0/0"),
     f"POST {SET}/proxy": build_body(proxy_addresses="192.0.2.0/24"),
     f"POST {SET}/heatmaps": build_body(share="50"),
+    f"POST {SET}/widget": build_body(**WIDGET),
+    f"POST {SET}/widget/<int:widget_id>/close": NOTHING,
+    "POST widget/<int:site_id>/grant": lambda t: {"origin": f"https://{t.site.domain}"},
     f"POST {SET}/sharing": lambda t: {"name": "new", "segment": t["segment"]},
     f"POST {SET}/sharing/<int:share_id>/revoke": NOTHING,
     f"POST {S}/uptime/new": MONITOR,
@@ -232,6 +238,7 @@ BODIES: dict[str, Body] = {
     f"DELETE {V1}link-lists/<int:entry_id>": NOTHING,
     f"POST {V1}{S}/shares": lambda t: {"name": "new", "segment": t["segment"]},
     f"DELETE {V1}{S}/shares/<int:share_id>": NOTHING,
+    f"DELETE {V1}{S}/open-widgets/<int:widget_id>": NOTHING,
     f"POST {V1}digests": lambda t: {"frequency": "week", "sites": [t["site"]]},
     f"PATCH {V1}digests/<int:subscription_id>": lambda t: {"sites": [t["site"]]},
     f"DELETE {V1}digests/<int:subscription_id>": NOTHING,

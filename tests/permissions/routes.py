@@ -24,7 +24,7 @@ IDS = {
     "account_id": "account",
     "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
     "entry_id": "entry", "notice_id": "notice", "export_id": "export", "email_domain_id": "email_domain",
-    "client_id": "client", "template_id": "site_template",
+    "client_id": "client", "template_id": "site_template", "widget_id": "open_widget",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -75,7 +75,8 @@ NEEDS: dict[str, str] = {
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
-        "api/stats/openapi.json", "logout", "status/<int:site_id>", r"^api/(?P<rest>[\s\S]*)$",
+        "api/stats/openapi.json", "logout", "widget/logged-in", "widget/<int:site_id>/frame",
+        "status/<int:site_id>", r"^api/(?P<rest>[\s\S]*)$",
         r"^api/v1/(?P<rest>[\s\S]*)$", "clickmeter/^openapi\\.json$", "clickmeter/^",
     ), "open"),
     **dict.fromkeys((
@@ -139,12 +140,15 @@ NEEDS: dict[str, str] = {
         f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
         f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}", f"{V1}{S}/segments",
         f"{V1}{S}/bots",
+        "widget/<int:site_id>/open", "widget/<int:site_id>/grant",
         *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL), f"{V1}{S}/incidents", f"{V1}{S}/incidents/<int:incident_id>",
     ), "view"),
     **dict.fromkeys((
         SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
         f"{SET}/api-keys/<int:key_id>/revoke", f"{SET}/general", f"{SET}/privacy", f"{SET}/exclusions",
         f"{SET}/counting", f"{SET}/tracker",
+        f"{SET}/widget", f"{SET}/widget/<int:widget_id>/close", f"{V1}{S}/open-widgets",
+        f"{V1}{S}/open-widgets/<int:widget_id>",
         f"{SET}/proxy", f"{SET}/personal-data", f"{SET}/heatmaps", f"{SET}/sharing",
         f"{SET}/sharing/<int:share_id>/revoke", f"{S}/notes/<int:note_id>/remove", f"{S}/bots/people",
         f"{S}/visitors/<int:device>/bot", f"{S}/visits/<int:visit>/bot", f"{S}/goals/new", f"{S}/goals/<int:goal_id>",
@@ -206,6 +210,7 @@ NEEDS: dict[str, str] = {
         r"^api/account/sites/?$", "app/api",
         r"^api/whitelabel/(?P<operation>[\s\S]+)$",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
+        *(f"widget/<int:site_id>/{part}" for part in ("token", "online", "page", "visitors", "heatmap", "close")),
     ), "key"),
 }  # fmt: skip
 # Where a method needs more than a GET does

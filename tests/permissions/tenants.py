@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.exports.registry import ExportRequest
@@ -39,6 +40,7 @@ from links.services.scripts_and_lists import entry_create, script_write
 from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
+from reports.onsite.services import widget_open
 from reports.sharing.services import share_create
 from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel
@@ -120,7 +122,8 @@ def add_member(account: Account, owner: User, name: str, role: str, grants: Any 
 
 def create_site_objects(account: Account, owner: User, word: str) -> Things:
     """Create a site with one of everything that belongs to a site or its links, visited a minute ago."""
-    site = site_create(account=account, domain=f"{word}.example", nickname=f"{word} site")
+    widget = {"open_to": "nobody" if word == HIDDEN else "guests"}
+    site = site_create(account=account, domain=f"{word}.example", nickname=f"{word} site", widget=widget)
     goal = goal_create(site=site, name=f"{word} goal", kind="page", pattern="/")
     where = [{"dimension": "page", "operator": "is", "value": [f"/{word}"]}]
     shared = segment_create(site=site, name=f"{word} segment", filter=where, owner=owner, shared=True)
@@ -135,6 +138,8 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
     )
     brand_file_set(account=account, kind=BrandFileKind.LOGO, data=draw_png("#336699"))
     since = timezone.now()
+    log_in = Session.objects.create(session_key=f"{word} session", expire_date=since + timedelta(days=1))
+    widget_open(site=site, user=owner, login=log_in.pk, origin=f"https://{word}.example", now=since)
     exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person=word, since=since)
     found = Things(word, site)
     found.ids = {
@@ -143,6 +148,7 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
         "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
         "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
         "device": derive_number("device", site.pk, word), "visit": visit[0]["visit"],
+        "open_widget": site.widget_sessions.get().pk,
         "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
     } | create_link_objects(account, word)  # fmt: skip
     return found

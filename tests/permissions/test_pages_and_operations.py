@@ -12,6 +12,7 @@ from tests.permissions.routes import NEEDS, ROUTES, SET, V1, S, list_patterns
 SITE, ALERTS, LINKS = f"{V1}{S}", f"{S}/alerts", f"{V1}links"
 # What a view that reads a form, or answers POST requests only, has in its source
 WRITES = re.compile(r"request\.POST|require_POST|[\"']POST[\"']|save_form\(|override_action")
+PATCHED = ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps", "widget")
 PAGES: dict[str, str] = {
     "account": f"PATCH {V1}account",
     "exports/<int:export_id>/delete": f"DELETE {V1}exports/<int:export_id>",
@@ -43,7 +44,7 @@ PAGES: dict[str, str] = {
     "clients/templates/<int:template_id>/delete": f"DELETE {V1}site-templates/<int:template_id>",
     f"{SET}/move": f"POST {SITE}/move",
     **dict.fromkeys(
-        (f"{SET}/{page}" for page in ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps")),
+        (f"{SET}/{page}" for page in PATCHED),
         f"PATCH {SITE}",
     ),
     f"{SET}/delete": f"DELETE {SITE}",
@@ -54,6 +55,7 @@ PAGES: dict[str, str] = {
     f"{SET}/team/<int:member_id>/remove": f"PATCH {V1}members/<int:member_id>",
     f"{SET}/sharing": f"POST {SITE}/shares",
     f"{SET}/sharing/<int:share_id>/revoke": f"DELETE {SITE}/shares/<int:share_id>",
+    f"{SET}/widget/<int:widget_id>/close": f"DELETE {SITE}/open-widgets/<int:widget_id>",
     f"{SET}/personal-data": f"DELETE {SITE}/personal-data",
     f"{SET}/domain-check": f"POST {SITE}/domain-check",
     f"{S}/goals/new": f"POST {SITE}/goals",
@@ -202,6 +204,7 @@ EXCEPTIONS: dict[str, str] = {
         "of the session in the browser",
     ),
     **dict.fromkeys((f"{SET}/tracking-code", "account/brand/preview"), LOOKS),
+    "widget/<int:site_id>/grant": "opens the widget in the browser of the person who is logged in",
 }
 
 

@@ -21,9 +21,9 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
-        "audit_subjects", "selectors", "settings_pages", "settings_fields", "forms", "site_config", "site_cache",
-        "installation_check", "services", "site_moves", "key_revocation", "export_kinds", "site_resources", "api",
-        "views", "management", "apps", "urls", "alerts", "uptime",
+        "audit_subjects", "selectors", "settings_pages", "widget_settings", "settings_fields", "forms", "site_config",
+        "site_cache", "installation_check", "services", "site_moves", "key_revocation", "export_kinds",
+        "site_resources", "api", "views", "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
         "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool", "bots", "state", "web",
@@ -34,7 +34,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "reports": (
         "query", "baseline", "change_drivers", "filter_access", "formatting", "labels", "bots", "alert_conditions",
         "usage", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "agency",
-        "export_kinds", "sharing", "openapi", "docs", "widget", "apps", "urls",
+        "export_kinds", "sharing", "widget", "onsite", "openapi", "docs", "apps", "urls",
     ),
     "links": (
         "models", "audit_subjects", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls",
