@@ -69,6 +69,8 @@ MAX_LIMIT, MAX_MONTHLY = 1_000_000_000, 1_000_000_000_000
 PERCENTAGES = ("events_refused_at", "api_calls_refused_at")
 MIN_REFUSED_AT, MAX_REFUSED_AT = 100, 1_000  # percent
 EVENT_QUOTA = "monthly_events"
+# What an agency's plan says about what its clients use together
+MONTHLY_LIMITS = (EVENT_QUOTA, "monthly_api_calls", *PERCENTAGES)
 
 
 class ApiLimits(NamedTuple):

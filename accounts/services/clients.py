@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.account_limits import check_limit
+from accounts.account_limits import EVENT_QUOTA, MONTHLY_LIMITS, check_limit, get_account_limit, get_event_quota
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.clients.models import ClientAccount
 from accounts.clients.rules import AGENCY_ROLES, build_client_membership
@@ -17,7 +17,7 @@ from accounts.notices.kinds import CLIENT_RELEASED, NoticeValues
 from accounts.notices.services import notify
 from accounts.revocation import end_access_at_clients, list_readable_keys
 from accounts.selectors import find_agency
-from accounts.services.accounts import account_create, account_lock
+from accounts.services.accounts import account_create, account_limits_set, account_lock, account_quota_set
 from accounts.validators import clean_labels
 
 
@@ -25,7 +25,8 @@ from accounts.validators import clean_labels
 def client_create(
     *, agency: Account, name: str, timezone: str | None = None, labels: Iterable[str] = ()
 ) -> ClientAccount:
-    """Create the account of a client, with the agency's time zone unless given, its quota and its limits.
+    """Create the account of a client, with the agency's time zone unless given, and its limits. What it uses counts
+    against the agency's plan until an operator gives it a plan or a quota of its own.
 
     It has no members of its own yet. Raises ValidationError, also for an agency that is itself a client.
     """
@@ -34,8 +35,8 @@ def client_create(
     account_lock(agency)
     check_limit(agency, "clients", used=agency.clients.count(), field="name", what="clients")
     account = account_create(name=name, timezone=timezone or agency.timezone)
-    account.monthly_events, account.limits = agency.monthly_events, agency.limits
-    account.save(update_fields=["monthly_events", "limits"])
+    account.limits = {name: value for name, value in agency.chosen_limits.items() if name not in MONTHLY_LIMITS}
+    account.save(update_fields=["limits"])
     client = ClientAccount(account=account, agency=agency, labels=clean_labels(list(labels)))
     client.save(force_insert=True)
     record_action("client.created", client)
@@ -55,7 +56,8 @@ def client_labels_set(*, client: ClientAccount, labels: Iterable[str]) -> Client
 @transaction.atomic
 def client_release(*, client: ClientAccount, by: User | None = None) -> None:
     """Make the account of a client independent: nobody reaches it through the agency any more, and its shared keys
-    that the agency's people could read are listed as exposed.
+    that the agency's people could read are listed as exposed. If what it used counted against the agency's plan, it
+    has the agency's monthly limits as its own from now on.
 
     It is recorded in both logs; the managers of both are told, but for `by`, who does it. Raises ValidationError unless
     the account has an owner of its own.
@@ -71,8 +73,20 @@ def client_release(*, client: ClientAccount, by: User | None = None) -> None:
     values: NoticeValues = {"client": str(client), "agency": str(client.agency)}
     for account in (client.agency, client.account):
         notify(CLIENT_RELEASED, values, account=account, by=by)
+    keep_monthly_limits(client)
     client.delete()
     end_access_at_clients(readable, [], clock.now())
+
+
+def keep_monthly_limits(client: ClientAccount) -> None:
+    """Give the account of a client that has neither a plan nor a quota the monthly limits of its agency."""
+    account, agency = client.account, client.agency
+    if account.plan_id is not None or account.monthly_events:
+        return
+    if quota := get_event_quota(agency):
+        account_quota_set(account=account, monthly_events=quota)
+    monthly = {name: get_account_limit(agency, name) for name in MONTHLY_LIMITS if name != EVENT_QUOTA}
+    account_limits_set(account=account, changes=monthly)
 
 
 def has_active_owner(client: ClientAccount) -> bool:

@@ -23,6 +23,12 @@ from tests.conftest import member
 from tests.support import log_in, read_html, verify_host
 
 pytestmark = pytest.mark.django_db
+NEAR: dict[str, str | int] = {
+    "percent": 80,
+    "quota": "1,000",
+    "what": "events of this month",
+    "consequence": "Nothing is refused.",
+}
 
 
 @pytest.fixture
@@ -84,7 +90,7 @@ def test_the_role_at_a_client_is_that_in_the_agency(account: Account, client: Cl
 
 def test_notices_of_clients_reach_the_agencys_managers(inside: Client, account: Account, client: ClientAccount) -> None:
     member(account, "ed", Role.EDITOR)
-    notify(QUOTA_NEAR, {"percent": 80, "quota": "1,000"}, account=client.account)
+    notify(QUOTA_NEAR, NEAR, account=client.account)
     told = Notice.objects.filter(kind="quota_near").values_list("user__email", flat=True)
     assert set(told) == {"alice@example.com", "zoe@example.com"}
     page = read_html(inside.get("/notices"))
@@ -94,7 +100,7 @@ def test_notices_of_clients_reach_the_agencys_managers(inside: Client, account: 
 
 
 def test_notices_of_the_agency_reach_no_client(account: Account, client: ClientAccount) -> None:
-    notify(QUOTA_NEAR, {"percent": 80, "quota": "1,000"}, account=account)
+    notify(QUOTA_NEAR, NEAR, account=account)
     assert set(Notice.objects.values_list("user__email", flat=True)) == {"alice@example.com"}
 
 

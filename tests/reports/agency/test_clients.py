@@ -9,13 +9,15 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
+from accounts.account_limits import get_account_limit
 from accounts.audit.models import AuditEntry
 from accounts.branding import load_brand
 from accounts.clients.models import ClientAccount
 from accounts.models import Account, ExposedKey, Membership, Purpose, Role, User
 from accounts.permissions import find_membership
-from accounts.services import account_brand_set
+from accounts.services import account_brand_set, account_limits_set
 from accounts.services.clients import client_create, client_release
+from accounts.services.plans import account_plan_set, plan_create
 from goals.services import goal_create
 from sites import site_cache
 from sites.alerts.models import Alert
@@ -162,11 +164,25 @@ def test_clients_are_limited(inside: Client, account: Account) -> None:
     assert ClientAccount.objects.count() == 1 and "may have 1 clients" in page
 
 
-def test_a_new_client_has_the_agencys_quota_and_limits(account: Account) -> None:
-    account.monthly_events, account.limits = 5_000, {"sites": 3}
-    account.save()
+def test_a_new_client_has_the_limits_of_the_agency_and_of_its_plan_but_no_quota_of_its_own(account: Account) -> None:
+    plan = plan_create(
+        name="Agencies", limits={"monthly_events": 9_000, "monthly_api_calls": 80, "clicky_per_minute": 7}
+    )
+    account_plan_set(account=account, plan=plan)
+    account_limits_set(account=account, changes={"sites": 3})
     created = client_create(agency=account, name="Zoo").account
-    assert (created.monthly_events, created.limits) == (5_000, {"sites": 3})
+    assert (created.monthly_events, created.limits) == (0, {"clicky_per_minute": 7, "sites": 3})
+
+
+def test_a_client_that_is_released_has_the_agencys_monthly_limits_as_its_own(
+    inside: Client, account: Account, client: ClientAccount
+) -> None:
+    plan = plan_create(name="Agencies", limits={"monthly_events": 9_000, "monthly_api_calls": 80})
+    account_plan_set(account=account, plan=plan)
+    released = client.account
+    client_release(client=client)
+    released.refresh_from_db()
+    assert (released.monthly_events, get_account_limit(released, "monthly_api_calls")) == (9_000, 80)
 
 
 def test_the_owner_of_a_new_client_is_invited_into_its_account(inside: Client, account: Account) -> None:

@@ -9,11 +9,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.clients.models import ClientAccount
 from accounts.models import Account, User
 from accounts.notices.models import Notice
 from accounts.plans.models import EventDay
+from accounts.services import account_quota_set
 from accounts.services.plans import account_plan_set, plan_create
-from reports.usage import counting
 from reports.usage.counting import count_month_again, count_recent_usage
 from sites import site_cache
 from sites.alerts.models import Alert, Channel, Delivery
@@ -225,15 +226,29 @@ def test_links_redirect_and_record_nothing_while_events_are_rejected(limited: Ac
     assert counted(limited) == (10, True)
 
 
-def test_an_account_whose_usage_counts_against_anothers_plan_is_refused_with_it(
-    limited: Account, site: Site, charlies_site: Site, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def client_account(limited: Account, charlies_site: Site) -> Account:
+    """The account of Charlie's site, a client of the limited one."""
+    ClientAccount.objects.create(account=charlies_site.account, agency=limited)
+    return charlies_site.account
+
+
+def test_what_a_client_uses_counts_against_the_plan_of_its_agency_and_is_refused_with_it(
+    limited: Account, client_account: Account, site: Site, charlies_site: Site
 ) -> None:
-    client = charlies_site.account
-    monkeypatch.setattr(
-        counting,
-        "find_counted_accounts",
-        lambda ids: {number: [number, client.pk] if number == limited.pk else [number] for number in ids},
-    )
     browse(site, "/a", at=NOW)
     browse(charlies_site, *[f"/{n}" for n in range(9)], at=NOW)
-    assert counted(limited) == (10, True) and counted(client) == (9, True)
+    assert counted(limited) == (10, True) and counted(client_account) == (9, True)
+
+
+@pytest.mark.parametrize("how", ["plan", "quota"])
+def test_a_client_with_a_plan_or_quota_of_its_own_counts_against_that(
+    limited: Account, client_account: Account, site: Site, charlies_site: Site, how: str
+) -> None:
+    if how == "plan":
+        account_plan_set(account=client_account, plan=plan_create(name="Own", limits={"monthly_events": 100}))
+    else:
+        account_quota_set(account=client_account, monthly_events=100)
+    browse(site, *[f"/{n}" for n in range(10)], at=NOW)
+    browse(charlies_site, *[f"/{n}" for n in range(9)], at=NOW)
+    assert counted(limited) == (10, True) and counted(client_account) == (9, False)
