@@ -1,4 +1,5 @@
-"""How many objects of a kind an account may have. An operator changes this by `account_limits_set`."""
+"""How much an account may have and use. A limit is the account's own (`account_limits_set`), else its plan's, else the
+installation's."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ class AccountLimit(NamedTuple):
 LIMITS: dict[str, AccountLimit] = {
     "sites": AccountLimit(2_000, "sites"),
     "monitors": AccountLimit(500, "monitors of uptime"),
+    "clients": AccountLimit(500, "accounts of clients"),
+    "site_templates": AccountLimit(100, "templates of sites"),
     "channels": AccountLimit(100, "channels that alerts are sent to"),
     "alerts": AccountLimit(1_000, "alerts"),
     "test_messages_per_hour": AccountLimit(20, "test messages to channels in an hour"),
@@ -32,6 +35,15 @@ LIMITS: dict[str, AccountLimit] = {
     "datapoints": AccountLimit(1_000_000, "links and pixels"),
     "domains": AccountLimit(100, "domains for links"),
     "guests": AccountLimit(1_000, "guests"),
+    "seats": AccountLimit(1_000, "members, with those who are invited, without guests"),
+    "monthly_events": AccountLimit(0, "events in a month; 0: any number"),
+    "events_refused_at": AccountLimit(
+        100, "percent of the month's events from which on further ones are rejected; 0: never"
+    ),
+    "monthly_api_calls": AccountLimit(0, "calls of the APIs in a month; 0: any number"),
+    "api_calls_refused_at": AccountLimit(
+        120, "percent of the month's API calls from which on further ones are refused; 0: never"
+    ),
     "streams": AccountLimit(200, "live views open at the same time, in each process"),
     "streams_per_user": AccountLimit(20, "live views of one person open at the same time, in each process"),
     "exports": AccountLimit(50, "exports kept at the same time"),
@@ -51,25 +63,50 @@ LIMITS: dict[str, AccountLimit] = {
 DEFAULT_LIMITS: dict[str, int] = {
     name: settings.ACCOUNT_LIMITS.get(name, limit.default) for name, limit in LIMITS.items()
 }
-OWN_LIMITS = Account.objects.values_list("limits", flat=True)  # built once, because APIs ask it at each request
-MAX_LIMIT, MAX_PLAN_NAME = 1_000_000_000, 60
-PLAN_NAME = "plan"  # no limit, but the name of the account's plan, which clients of the link API read
+# Built once, because APIs ask it at each request
+API_LIMITS = Account.objects.values_list("limits", "plan_limits", "over_api_calls")
+MAX_LIMIT, MAX_MONTHLY = 1_000_000_000, 1_000_000_000_000
+PERCENTAGES = ("events_refused_at", "api_calls_refused_at")
+MIN_REFUSED_AT, MAX_REFUSED_AT = 100, 1_000  # percent
+EVENT_QUOTA = "monthly_events"
+# What an agency's plan says about what its clients use together
+MONTHLY_LIMITS = (EVENT_QUOTA, "monthly_api_calls", *PERCENTAGES)
+
+
+class ApiLimits(NamedTuple):
+    """What a request to an API has to know of its account: limits that are not the installation's, and whether the
+    month's calls are used up."""
+
+    chosen: Mapping[str, object]
+    over_api_calls: bool
 
 
 def get_account_limit(account: Account, name: str) -> int:
-    """Return the account's own limit of that name, else the default. Raises KeyError for an unknown name."""
-    return choose_limit(account.limits, name)
+    """Return the account's own limit of that name, else its plan's, else the default. Raises KeyError for an unknown
+    name."""
+    return choose_limit(account.chosen_limits, name)
 
 
-def load_account_limit(account_id: int, name: str) -> int:
-    """Load the limit of an account of which only the id is known, such as a cached site's."""
-    own_limits = next(iter(OWN_LIMITS.filter(pk=account_id)), None)
-    return choose_limit(own_limits or {}, name)
+def get_event_quota(account: Account) -> int:
+    """Return how many events of a month the account has: its own quota, else its plan's; 0 is any number."""
+    return account.monthly_events or get_account_limit(account, EVENT_QUOTA)
 
 
-def choose_limit(own_limits: Mapping[str, object], name: str) -> int:
-    """Choose the account's own limit if it is a valid one, else the default."""
-    value = own_limits.get(name)
+def compute_quota_share(account: Account) -> int:
+    """Return the percentage of the month's events that are used, as last counted; 0 without a quota."""
+    quota = get_event_quota(account)
+    return 100 * account.events_used // quota if quota else 0
+
+
+def load_api_limits(account_id: int) -> ApiLimits:
+    """Load the limits of an account of which only the id is known, such as a cached site's."""
+    row = next(iter(API_LIMITS.filter(pk=account_id)), None)
+    return ApiLimits({}, False) if row is None else ApiLimits({**row[1], **row[0]}, row[2])
+
+
+def choose_limit(chosen_limits: Mapping[str, object], name: str) -> int:
+    """Choose the limit of the account or its plan if it is a valid one, else the default."""
+    value = chosen_limits.get(name)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     return DEFAULT_LIMITS[name]
@@ -83,11 +120,15 @@ def check_limit(account: Account, name: str, *, used: int, field: str, what: str
 
 
 def validate_change(name: str, value: int | str | None) -> None:
-    """Raise ValidationError for an unknown limit and for an invalid value."""
-    if name != PLAN_NAME and name not in LIMITS:
-        raise ValidationError(f"“{name}” is not a limit. Use one of: {', '.join([*LIMITS, PLAN_NAME])}.")
-    if name == PLAN_NAME:
-        if value is not None and not 0 < len(str(value)) <= MAX_PLAN_NAME:
-            raise ValidationError(f"The name of a plan has 1 to {MAX_PLAN_NAME} characters.")
-    elif value is not None and (not isinstance(value, int) or not 0 <= value <= MAX_LIMIT):
-        raise ValidationError(f"“{name}” is a whole number from 0 to {MAX_LIMIT:,}, not “{value}”.")
+    """Raise ValidationError for an unknown limit and for an invalid value; None restores a default."""
+    if name not in LIMITS:
+        raise ValidationError(f"“{name}” is not a limit. Use one of: {', '.join(LIMITS)}.")
+    if value is None:
+        return
+    highest = MAX_MONTHLY if name.startswith("monthly_") else MAX_LIMIT
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= highest:
+        raise ValidationError(f"“{name}” is a whole number from 0 to {highest:,}, not “{value}”.")
+    if name in PERCENTAGES and value and not MIN_REFUSED_AT <= value <= MAX_REFUSED_AT:
+        raise ValidationError(
+            f"“{name}” is a percentage from {MIN_REFUSED_AT} to {MAX_REFUSED_AT:,}, or 0 for never, not “{value}”."
+        )

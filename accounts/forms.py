@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.models import READ, WRITE, Area, Role
+from accounts.models import INSTALLATION, READ, WRITE, Area, Role
 from accounts.validators import list_zone_names
 
 TIMEZONE_CHOICES = [(name, name) for name in sorted(list_zone_names())]
@@ -51,6 +51,19 @@ class TimezoneField(forms.ChoiceField):
         super().__init__(label="Time zone", choices=TIMEZONE_CHOICES, widget=TimezoneSelect, help_text=help_text)
 
 
+class LabelsField(forms.CharField):
+    """Labels, with commas between them."""
+
+    def __init__(self, *, help_text: str) -> None:
+        super().__init__(label="Labels", required=False, max_length=1_000, help_text=help_text)
+
+    def prepare_value(self, value: object) -> object:
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: object) -> Any:
+        return [part.strip() for part in str(value or "").split(",") if part.strip()]
+
+
 class SetupForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=120, required=False)
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
@@ -74,11 +87,26 @@ class AccountForm(forms.Form):
 
 class BrandForm(forms.Form):
     host = forms.CharField(
-        label="Host", required=False, max_length=253, help_text="Such as stats.example.org. Empty: off."
-    )
+        label="Host", required=False, max_length=253,
+        help_text="Such as stats.example.org, for the dashboard, the tracking code and links. Empty: off.",
+    )  # fmt: skip
+    tracking_host = forms.CharField(
+        label="Another host for the tracking code", required=False, max_length=253,
+        help_text="Such as t.example.org. It has scripts and beacons, and no pages. Empty: the host above.",
+    )  # fmt: skip
     name = forms.CharField(label="Name", required=False, max_length=120)
-    logo = forms.CharField(label="Logo", required=False, max_length=500, help_text="The https:// address of an image.")
-    accent = forms.CharField(label="Accent colour", required=False, max_length=7, help_text="Such as #0a7f5a.")
+    accent = forms.CharField(
+        label="Accent colour", required=False, max_length=7,
+        help_text="Such as #0a7f5a. Buttons, links and bars get colours of this hue, readable in both themes.",
+    )  # fmt: skip
+    sender = forms.CharField(
+        label="Sender of mails", required=False, max_length=254,
+        help_text="Such as reports@example.org; its domain is verified like a host. Empty: noreply@ the host above.",
+    )  # fmt: skip
+    logo = forms.CharField(
+        label="Address of a logo", required=False, max_length=500,
+        help_text="The https:// address of an image elsewhere. A logo that you upload comes before it.",
+    )  # fmt: skip
 
 
 class InviteForm(forms.Form):
@@ -105,23 +133,26 @@ class PersonalTokenForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
     )  # fmt: skip
 
-    def __init__(self, data: QueryDict | None, sites: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, data: QueryDict | None, sites: Sequence[tuple[int, str]], *, is_operator: bool = False) -> None:
         super().__init__(data)
+        self.areas = [(area.value, area.label) for area in Area]
+        if is_operator:
+            self.areas.append((INSTALLATION, "Plans, accounts and billing of this installation"))
         self.fields["sites"].choices = [(str(number), label) for number, label in sites]  # type: ignore[attr-defined]
-        for area in Area:
+        for area, label in self.areas:
             self.fields[self.get_field_name(area)] = forms.ChoiceField(
-                label=area.label, required=False, choices=[("", "nothing"), (READ, "read"), (WRITE, "read and write")]
+                label=label, required=False, choices=[("", "nothing"), (READ, "read"), (WRITE, "read and write")]
             )
-        self.order_fields(["name", *map(self.get_field_name, Area), "sites", "expires"])
+        self.order_fields(["name", *(self.get_field_name(area) for area, _ in self.areas), "sites", "expires"])
 
-    def get_field_name(self, area: Area) -> str:
+    def get_field_name(self, area: str) -> str:
         """Return the name of the field with the right for an area."""
-        return f"may_{area.value}"
+        return f"may_{area}"
 
     def list_scopes(self) -> list[str]:
         """List the chosen scopes."""
-        rights = {area: self.cleaned_data[self.get_field_name(area)] for area in Area}
-        return [f"{area.value}:{right}" for area, right in rights.items() if right]
+        rights = {area: self.cleaned_data[self.get_field_name(area)] for area, _ in self.areas}
+        return [f"{area}:{right}" for area, right in rights.items() if right]
 
     def list_sites(self) -> list[int]:
         """List the ids of the chosen sites."""

@@ -96,6 +96,11 @@ def is_installation_host(name: str) -> bool:
     return _is_reserved_by(name, str(settings.BASE_URL), str(settings.LINK_DOMAIN), tuple(settings.CLICKMETER_HOSTS))
 
 
+def list_installation_hosts() -> frozenset[str]:
+    """List the hosts that the settings name, normalized; names below them are reserved, but nobody's."""
+    return _normalize_hosts((str(settings.BASE_URL), str(settings.LINK_DOMAIN), *settings.CLICKMETER_HOSTS))
+
+
 def is_dashboard_host(name: str) -> bool:
     """Whether the normalized `name` is the host of BASE_URL."""
     return bool(name) and name == normalize_host(settings.BASE_URL)

@@ -35,7 +35,10 @@ REFUSED_PAGES = frozenset({
     "accounts:join", "alerts:channel-secret", "digests:list", "digests:delete", "dashboard:spy-stream", "links:stream",
     "links:guest-key", "tracking:personal-data", "accounts:sso", "accounts:sso-remove", "accounts:sso-test",
     "accounts:sso-enforce", "accounts:sso-domains", "accounts:sso-domain-check", "accounts:sso-domain-remove",
-    "accounts:exports", "accounts:export-delete", "accounts:export-file",
+    "agency:clients", "agency:client-new", "agency:sites-new", "agency:client", "agency:client-open",
+    "agency:client-release", "agency:site-move", "agency:access",
+    "agency:client-view", "agency:templates", "agency:template", "agency:template-delete",
+    "accounts:exports", "accounts:export-delete", "accounts:export-file", "onsite:window", "onsite:grant",
 })  # fmt: skip
 REFUSED_WRITES = frozenset({
     "accounts:me", "accounts:notice-choices", "accounts:team", "accounts:member", "accounts:member-remove",

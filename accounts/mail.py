@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from email.utils import make_msgid, parseaddr
 from pathlib import Path
 
 from django.conf import settings
@@ -63,8 +64,19 @@ def send(*, to: str, template: str, brand: Brand, **context: object) -> None:
         body=body.strip() + "\n",
         from_email=settings.BOUNCE_ADDRESS if brand.white_label else settings.DEFAULT_FROM_EMAIL,
         to=[to],
-        headers={"From": brand.sender, **AUTOMATIC_MAIL_HEADERS},
+        headers={"From": brand.sender, **build_headers(brand.sender), **AUTOMATIC_MAIL_HEADERS},
     ).send()
+
+
+def build_headers(sender: str, stop: str = "") -> dict[str, str]:
+    """Build the headers of a mail; `stop` is the address that ends such mails.
+
+    Django's own Message-ID names this machine, on a white label's mails the domain is its sender's.
+    """
+    headers = {"Message-ID": make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or None)}
+    if stop:
+        headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return headers
 
 
 def choose_link_brand(brand: Brand, user: User) -> Brand:

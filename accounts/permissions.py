@@ -18,6 +18,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
+from accounts.clients.rules import (
+    build_client_membership,
+    join_memberships,
+    list_client_memberships,
+    mark_agencies,
+    reaches_through_agency,
+)
 from accounts.keys import hash_key
 from accounts.models import WRITE, Account, Grant, Membership, PersonalToken, Right, Role, User
 from accounts.sso.rules import SSO_ACCOUNT, are_keys_ended, has_recent_login
@@ -35,6 +42,7 @@ RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
     Right.WRITE: frozenset({"view", "edit"}),
 }
 IMPERSONATED_ACCOUNT = "impersonated_account_id"  # attribute of a user as whom an operator acts
+SEEN_AS = "seen_as"  # attribute of a user who sees the pages as a client: the membership by whose rights
 PERMISSIONS = frozenset({"view", "edit", "manage"})
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 # Of "web analytics, personal token": the product's name would show on a brand's host
@@ -127,24 +135,31 @@ def check_not_suspended(account: Account) -> None:
 Actor: TypeAlias = User | AnonymousUser | Bearer | None
 
 
-def list_memberships(actor: Actor) -> list[Membership]:
+def list_memberships(actor: Actor, clients: Collection[int] | None = None) -> list[Membership]:
     """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user.
 
-    Those of suspended accounts are left out, and those that are locked (`leave_out_locked`).
+    Those of suspended accounts are left out, and those that are locked (`leave_out_locked`). Memberships in accounts of
+    clients, which follow from a role in the agency, come last and are not stored; with `clients` only those in these
+    accounts, since an agency may have hundreds. A key opens its own account only.
     """
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    memberships = select_memberships(actor).filter(account__suspended=None)
-    return leave_out_locked(
-        memberships.select_related("account").order_by("account__name", "pk"), list_sso_accounts(actor)
-    )
+    seen_as: Membership | None = getattr(actor, SEEN_AS, None)
+    if seen_as is not None:
+        return [seen_as]
+    rows = select_memberships(actor).filter(account__suspended=None).select_related("account")
+    if is_impersonated(actor):
+        return leave_out_locked(rows.order_by("account__name", "pk"), list_sso_accounts(actor))
+    own = leave_out_locked(mark_agencies(rows).order_by("account__name", "pk"), list_sso_accounts(actor))
+    through_agency = leave_out_locked(list_client_memberships(actor, own, clients), list_sso_accounts(actor))
+    return join_memberships(own, through_agency)
 
 
 def is_impersonated(user: User) -> bool:
-    """Whether an operator acts for the person, in one account."""
-    return getattr(user, IMPERSONATED_ACCOUNT, None) is not None
+    """Whether somebody else acts as the user, or the user sees the pages as a client: in one account either way."""
+    return getattr(user, IMPERSONATED_ACCOUNT, None) is not None or getattr(user, SEEN_AS, None) is not None
 
 
 def list_sso_accounts(actor: object) -> frozenset[int]:
@@ -199,12 +214,31 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
         return None
     if isinstance(actor, Bearer):
         return actor.membership if actor.membership.account_id == account.pk else None
-    membership = select_memberships(actor).filter(account=account).select_related("account").first()
+    seen_as: Membership | None = getattr(actor, SEEN_AS, None)
+    if seen_as is not None:
+        return seen_as if seen_as.account_id == account.pk else None
+    rows = select_memberships(actor).filter(Q(account=account) | reaches_through_agency(account))
+    by_account = {row.account_id: row for row in rows.select_related("account")}
+    membership = by_account.pop(account.pk, None)
+    if not membership_may(membership, "manage"):
+        membership = choose_through_agency(actor, account, [*by_account.values()]) or membership
     if membership is not None:
         check_not_suspended(membership.account)
         if not leave_out_locked([membership], list_sso_accounts(actor)):
             raise SecondFactorRequired(account)
     return membership
+
+
+def find_client_membership(user: User, account: Account) -> Membership | None:
+    """Find what the user is in a client's account by their role in the agency; it is not stored. None if nothing."""
+    rows = select_memberships(user).filter(reaches_through_agency(account)).select_related("account")
+    return choose_through_agency(user, account, list(rows))
+
+
+def choose_through_agency(user: User, account: Account, in_agency: Sequence[Membership]) -> Membership | None:
+    """Build what the user is in a client's account by their membership in its agency, unless that is locked."""
+    usable = [] if is_impersonated(user) else leave_out_locked(in_agency, list_sso_accounts(user))
+    return build_client_membership(usable[0], user, account) if usable else None
 
 
 def membership_may(membership: Membership | None, permission: str) -> bool:
@@ -247,21 +281,39 @@ def get_current_membership(request: HttpRequest) -> Membership:
     The account is the one chosen in this session, else the one used last, else the first one they own, else the first
     one they joined; so an invitation to another account does not change which one opens.
     """
-    memberships = list_memberships(request.user)
-    if not memberships:
+    membership = find_current_membership(request)
+    if membership is None:
         check_has_active_account(request)
         locked = list_demanding_accounts(request.user) if isinstance(request.user, User) else []
         if locked:
             raise SecondFactorRequired(locked[0])
         raise Http404("You are not a member of any account.")
+    return membership
+
+
+def find_current_membership(request: HttpRequest) -> Membership | None:
+    """Find what `get_current_membership` returns; None if the user can open no account now."""
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
-    return choose_membership(memberships, chosen, last)
+    memberships = list_memberships(request.user, {number for number in (chosen, last) if number is not None})
+    return choose_membership(memberships, chosen, last) if memberships else None
+
+
+def get_stored_membership(request: HttpRequest) -> Membership:
+    """Return the user's own membership in the account they work in, which keys and tokens belong to. Raises Http404 in
+    a client's account that they reach through their agency only."""
+    membership = get_current_membership(request)
+    if membership.pk is None and isinstance(request.user, User):
+        own = select_memberships(request.user).filter(account=membership.account).select_related("account", "user")
+        membership = own.first() or membership
+    if membership.pk is None:
+        raise Http404("Keys and tokens belong to members. You reach this account through your agency.")
+    return membership
 
 
 def check_has_active_account(request: HttpRequest) -> None:
     """Raise AccountSuspended for a user whose accounts are all suspended."""
-    if isinstance(request.user, User) and not list_memberships(request.user):
+    if isinstance(request.user, User) and find_current_membership(request) is None:
         membership = select_memberships(request.user).select_related("account").first()
         if membership is not None:
             check_not_suspended(membership.account)
@@ -269,11 +321,13 @@ def check_has_active_account(request: HttpRequest) -> None:
 
 def choose_membership(memberships: Sequence[Membership], *preferred_ids: int | None) -> Membership:
     """Return the membership in the first of the preferred accounts that is among them, else in the first account that
-    the user owns, else in the first one they joined. There must be at least one membership."""
+    the user owns, else in the first one they joined; one that is not stored only if there is no other."""
     by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
     preferred = next((by_account[number] for number in preferred_ids if number in by_account), None)
+    stored = [membership for membership in memberships if membership.pk is not None]
     return preferred or min(
-        memberships, key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk)
+        stored or memberships,
+        key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk),
     )
 
 

@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.audit.recording import record_action
+from accounts.clients.rules import list_memberships_at_clients
 from accounts.models import Account, ExposedKey, Membership, Role
 from accounts.notices.kinds import KEY_EXPOSED, NoticeValues
 from accounts.notices.services import notify
@@ -95,29 +96,67 @@ def describe_person(membership: Membership) -> str:
     return email if name == email else f"{name[:120]} ({email})"
 
 
-def exposed_keys_add(*, membership: Membership, keys: ReadableKeys, now: datetime) -> None:
-    """Record that the person may know these keys although they can no longer read them."""
+def exposed_keys_add(
+    *, membership: Membership, keys: ReadableKeys, now: datetime, account: Account | None = None
+) -> None:
+    """Record that the person may know these keys although they can no longer read them; in their account, unless the
+    keys belong to another one now."""
     person, objects = describe_person(membership), sorted({(kind, object_id) for kind, object_id, _ in keys})
+    account = account or membership.account
     ExposedKey.objects.bulk_create(
         [
-            ExposedKey(account=membership.account, kind=kind, object_id=object_id, person=person, since=now)
+            ExposedKey(account=account, kind=kind, object_id=object_id, person=person, since=now)
             for kind, object_id in objects
         ],
         ignore_conflicts=True,
     )
     if objects:
         values: NoticeValues = {"person": person, "count": len(objects)}
-        notify(KEY_EXPOSED, values, account=membership.account, by=membership.user)
+        notify(KEY_EXPOSED, values, account=account, by=membership.user)
 
 
 @contextmanager
 def revoke_lost_access(membership: Membership, now: datetime) -> Iterator[None]:
-    """Run a change of a member's role or grants, then end the dependent access and list the keys that they lost."""
+    """Run a change of a member's role or grants, then end the dependent access and list the keys that they lost, in
+    the account and at its clients."""
     before = list_readable_keys(membership)
+    at_clients = list_readable_at_clients(membership)
     with transaction.atomic():
         yield
         end_dependent_access(membership, is_leaving=False, now=now)
         exposed_keys_add(membership=membership, keys=before - list_readable_keys(membership), now=now)
+        end_access_at_clients(at_clients, list_memberships_at_clients(membership), now)
+
+
+def list_readable_at_clients(membership: Membership) -> list[tuple[Membership, ReadableKeys]]:
+    """List what a member of an agency is at its clients, each with the shared keys that they can read there."""
+    return [(row, list_readable_keys(row)) for row in list_memberships_at_clients(membership)]
+
+
+def end_access_at_clients(
+    before: Sequence[tuple[Membership, ReadableKeys]], after: Sequence[Membership], now: datetime
+) -> None:
+    """End the dependent access of a member of an agency at its clients, and list the keys that they lost there.
+
+    `after`: what they still are. Their own membership at a client, if they have one, permits what it does.
+    """
+    remaining = {row.account_id: row for row in after}
+    for row, keys in before:
+        present = (
+            remaining.get(row.account_id)
+            or Membership.objects.accepted()
+            .filter(account=row.account_id, user=row.user_id)
+            .select_related("user", "account")
+            .first()
+        )
+        end_dependent_access(present or row, is_leaving=present is None, now=now)
+        lost = keys - list_readable_keys(present) if present else keys
+        exposed_keys_add(membership=row, keys=lost, now=now)
+
+
+def exposed_keys_move(*, kind: str, object_id: int, account: Account) -> None:
+    """Move the entries for an object to the account that it belongs to now."""
+    ExposedKey.objects.filter(kind=kind, object_id=object_id).update(account=account)
 
 
 def exposed_keys_clear(*, kind: str, object_id: int) -> None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.http import Http404
+from django.utils.crypto import constant_time_compare
 
+from accounts.clients.models import ClientAccount
+from accounts.clients.rules import AGENCY_ROLES
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
-from accounts.permissions import has_second_factor
-from accounts.sso.rules import find_enforced_connection
+from accounts.permissions import (
+    Actor,
+    find_client_membership,
+    has_second_factor,
+    is_impersonated,
+    membership_may,
+)
+from accounts.security.sessions import SessionStore
+from accounts.sso.rules import SSO_ACCOUNT, find_enforced_connection
 
 Row = TypeVar("Row", bound=Model)
 CHANGELOG_PREFERENCE = "changelog"  # of a user: the latest version whose changes they have read
@@ -28,6 +42,63 @@ def find_owner(account: Account) -> User | None:
     owners = account.memberships.accepted().filter(role=Role.OWNER)
     membership = owners.select_related("user").order_by("pk").first()
     return membership.user if membership else None
+
+
+def find_agency(account: Account) -> Account | None:
+    """Find the agency of which the account is a client."""
+    client = ClientAccount.objects.filter(account=account).select_related("agency").first()
+    return client.agency if client else None
+
+
+def find_agency_of_clients(membership: Membership, actor: Actor) -> Account | None:
+    """Find the account whose clients the actor looks after while they work by the membership: its own, or in a client's
+    account the agency. None without the right to manage it, and for members and keys of a client's account only."""
+    if not membership_may(membership, "manage"):
+        return None
+    agency = find_agency(membership.account)
+    if agency is None:
+        return membership.account
+    reaches = isinstance(actor, User) and find_client_membership(actor, membership.account) is not None
+    return agency if reaches else None
+
+
+def get_agency_or_404(membership: Membership, actor: Actor) -> Account:
+    """Return what `find_agency_of_clients` finds. Raises Http404."""
+    agency = find_agency_of_clients(membership, actor)
+    if agency is None:
+        raise Http404("You look after no clients.")
+    return agency
+
+
+def has_clients(actor: Actor) -> bool:
+    """Whether somebody who is logged in reaches accounts of clients through an agency."""
+    if not isinstance(actor, User) or is_impersonated(actor):
+        return False
+    rows = Membership.objects.accepted().filter(user=actor, role__in=AGENCY_ROLES, account__suspended=None)
+    return bool(rows.filter(account__clients__isnull=False).exists())
+
+
+def list_clients(agency: Account) -> QuerySet[ClientAccount]:
+    """Select the clients of an agency, by name, without those whose account is suspended."""
+    return agency.clients.filter(account__suspended=None).select_related("account").order_by("account__name", "pk")
+
+
+def find_session_user(stored_key: str, now: datetime) -> User | None:
+    """Find who is logged in in a session, by its key as stored; None if it has ended or expired, the user is disabled,
+    or the password has changed since.
+
+    The user is as in a request of that session: with the account whose provider was used.
+    """
+    row = Session.objects.filter(session_key=stored_key, expire_date__gt=now).first()
+    if row is None:
+        return None
+    data: dict[str, object] = SessionStore().decode(row.session_data)
+    user = User.objects.filter(pk=str(data.get(SESSION_KEY, 0)), is_active=True).first()
+    if user is None or not constant_time_compare(str(data.get(HASH_SESSION_KEY)), user.get_session_auth_hash()):
+        return None
+    if account_id := data.get(SSO_ACCOUNT):
+        setattr(user, SSO_ACCOUNT, account_id)
+    return user
 
 
 def has_unverified_address(user: User) -> bool:

@@ -15,9 +15,10 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from accounts.custom_domains.claim_checks import claim_check_now
-from accounts.models import HostClaim, Role
-from accounts.permissions import get_current_membership, list_memberships, membership_may
+from accounts.models import HostClaim, Membership, Role
+from accounts.permissions import find_current_membership, membership_may
 from accounts.security import rate_limits
+from accounts.selectors import find_agency_of_clients
 
 
 class NavigationRow(TypedDict, total=False):
@@ -31,19 +32,20 @@ class NavigationRow(TypedDict, total=False):
 def build_account_navigation(request: HttpRequest, current: str = "") -> list[NavigationRow]:
     """Build the rows of the navigation: the account's pages, for those who manage it, and the user's own."""
     rows: list[NavigationRow] = []
-    if list_memberships(request.user):
-        membership = get_current_membership(request)
-        if membership_may(membership, "manage"):
-            rows += [
-                {"label": membership.account.name},
-                build_link("account", reverse("accounts:account"), "Account", current),
-                build_link("team", reverse("accounts:team"), "Team", current),
-                build_link("invitations", reverse("accounts:invitations"), "Invitations", current),
-                build_link("audit-log", reverse("accounts:audit-log"), "Audit log", current),
-                build_link("brand", reverse("accounts:account-brand"), "White label", current),
-            ]
-            if membership.role == Role.OWNER:
-                rows.append(build_link("sso", reverse("accounts:sso"), "Single sign-on", current))
+    membership = find_current_membership(request)
+    if membership is not None and membership_may(membership, "manage"):
+        rows += [
+            {"label": membership.account.name},
+            build_link("account", reverse("accounts:account"), "Account", current),
+            build_link("usage", reverse("usage:page"), "Plan and usage", current),
+            build_link("team", reverse("accounts:team"), "Team", current),
+            build_link("invitations", reverse("accounts:invitations"), "Invitations", current),
+            *build_clients_link(request, membership, current),
+            build_link("audit-log", reverse("accounts:audit-log"), "Audit log", current),
+            build_link("brand", reverse("accounts:account-brand"), "White label", current),
+        ]
+        if membership.role == Role.OWNER:
+            rows.append(build_link("sso", reverse("accounts:sso"), "Single sign-on", current))
     rows += [
         {"label": "You"},
         build_link("me", reverse("accounts:me"), "Your profile", current),
@@ -51,21 +53,36 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
         build_link("security", reverse("mfa_index"), "Sign-in and security", current),
         build_link("sessions", reverse("usersessions_list"), "Sessions", current),
     ]
-    if list_memberships(request.user):
-        rows.append(build_link("tokens", reverse("accounts:tokens"), "API tokens", current))
+    if membership is not None:
+        if membership.pk is not None:  # tokens belong to members
+            rows.append(build_link("tokens", reverse("accounts:tokens"), "API tokens", current))
         rows.append(build_link("exports", reverse("accounts:exports"), "Exports", current))
     rows += [
         build_link("digests", reverse("digests:list"), "Reports by e-mail", current),
     ]
     if getattr(request.user, "is_operator", False):
-        rows += [
-            {"label": "Installation"},
-            build_link("operations", reverse("operations:task-runs"), "Operations", current),
-            build_link("accounts", reverse("operations:accounts"), "Accounts", current),
-            build_link("sign-up", reverse("operations:sign-up"), "Sign-up", current),
-            build_link("installation-log", reverse("operations:audit-log"), "Audit log", current),
-        ]
+        rows += build_installation_links(current)
     return rows
+
+
+def build_clients_link(request: HttpRequest, membership: Membership, current: str) -> list[NavigationRow]:
+    """Build the row of the clients; none for the own members of a client's account."""
+    if find_agency_of_clients(membership, request.user) is None:
+        return []
+    return [build_link("clients", reverse("agency:clients"), "Clients", current)]
+
+
+def build_installation_links(current: str) -> list[NavigationRow]:
+    """Build the rows of the operators' pages."""
+    return [
+        {"label": "Installation"},
+        build_link("operations", reverse("operations:task-runs"), "Operations", current),
+        build_link("accounts", reverse("operations:accounts"), "Accounts", current),
+        build_link("plans", reverse("operations:plans"), "Plans", current),
+        build_link("billing", reverse("billing:webhooks"), "Billing webhooks", current),
+        build_link("sign-up", reverse("operations:sign-up"), "Sign-up", current),
+        build_link("installation-log", reverse("operations:audit-log"), "Audit log", current),
+    ]
 
 
 def build_link(slug: str, href: str, label: str, current: str) -> NavigationRow:

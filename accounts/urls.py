@@ -6,12 +6,14 @@ from accounts.api import brand
 from accounts.api import views as api
 from accounts.api.audit_log import AuditEntries
 from accounts.api.exports import ExportViews
+from accounts.api.installation import InstallationAccountViews, PlanViews
 from accounts.api.invitations import InvitationViews
 from accounts.api.notices import NoticeChoices, NoticeViews, ReadNotices
 from accounts.api.resources import build_routes
 from accounts.api.sso import SsoDetail, SsoDomainViews, SsoTest
 from accounts.views import (
     account,
+    brand_settings,
     branding,
     changelog,
     exports,
@@ -27,6 +29,7 @@ from accounts.views.audit_log import show_audit_log
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("brand.css", branding.serve_brand_stylesheet, name="brand-stylesheet"),
+    path("brand/<slug:kind>.png", branding.serve_brand_file, name="brand-file"),
     path("setup", one_time_links.show_setup_hint, name="setup-hint"),
     path("setup/<str:token>", one_time_links.set_up_installation, name="setup"),
     path("join/<str:token>", one_time_links.join_account, name="join"),
@@ -49,8 +52,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/key", account.show_account_key, name="account-key"),
     path("account/second-factor", account.set_second_factor, name="account-second-factor"),
     path("account/own-key", account.show_own_key, name="own-key"),
-    path("account/brand", account.edit_brand, name="account-brand"),
-    path("account/brand/check", account.check_brand_host, name="account-brand-check"),
+    path("account/brand", brand_settings.edit_brand, name="account-brand"),
+    path("account/brand/check", brand_settings.check_brand_hosts, name="account-brand-check"),
+    path("account/brand/files/<slug:kind>", brand_settings.change_brand_file, name="account-brand-file"),
+    path("account/brand/preview", brand_settings.preview_brand, name="account-brand-preview"),
+    path("account/brand/preview.css", brand_settings.serve_preview_stylesheet, name="account-brand-preview-css"),
     path("account/audit-log", show_audit_log, name="audit-log"),
     path("account/sso", sso.edit_sso, name="sso"),
     path("account/sso/remove", sso.remove_sso, name="sso-remove"),
@@ -77,12 +83,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/audit-log", AuditEntries.as_view()),
     path("api/v1/brand", brand.BrandDetail.as_view()),
     path("api/v1/brand/check", brand.BrandCheck.as_view()),
+    path("api/v1/brand/files/<slug:kind>", brand.BrandFileViews.as_view()),
     path("api/v1/notices/read", ReadNotices.as_view()),
     path("api/v1/notice-choices", NoticeChoices.as_view()),
     path("api/v1/sso", SsoDetail.as_view()),
     path("api/v1/sso/test", SsoTest.as_view()),
     *build_routes({"sso/domains": SsoDomainViews}),
     *build_routes({"invitations": InvitationViews, "notices": NoticeViews, "exports": ExportViews}),
+    *build_routes({"installation/plans": PlanViews, "installation/accounts": InstallationAccountViews}),
     path("api/v1/exposed-keys", api.ExposedKeys.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>/replace", api.ExposedKeyReplacement.as_view()),
     path("api/v1/exposed-keys/<int:exposed_id>", api.ExposedKeyDetail.as_view()),

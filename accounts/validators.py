@@ -16,6 +16,7 @@ from django.db.models import CheckConstraint, Choices, Q
 
 from accounts.host_names import is_public_host, normalize_host
 
+MAX_LABELS, MAX_LABEL_LENGTH = 20, 40
 MAX_ADDRESS_LENGTH = 254
 NO_DOMAIN = frozenset("/?#:[]@")  # what `normalize_host` would cut off: an address with it stays invalid
 ACCENT_PATTERN = re.compile(r"#[0-9a-fA-F]{6}")
@@ -27,6 +28,22 @@ def clean_name(value: object) -> str:
     if not 0 < len(name) <= 120:
         raise ValidationError({"name": "Use 1 to 120 characters."})
     return name
+
+
+def clean_labels(labels: object) -> list[str]:
+    """Normalize labels, words by which people group things: single spaces, each once in any case, in their order.
+    Raises ValidationError."""
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValidationError({"labels": "Must be a list of texts."})
+    by_word: dict[str, str] = {}
+    for label in labels:
+        by_word.setdefault(" ".join(label.split()).lower(), " ".join(label.split()))
+    words = [word for word in by_word.values() if word]
+    if len(words) > MAX_LABELS or any(len(word) > MAX_LABEL_LENGTH for word in words):
+        raise ValidationError({
+            "labels": f"Use at most {MAX_LABELS} labels, each of at most {MAX_LABEL_LENGTH} characters."
+        })  # fmt: skip
+    return words
 
 
 def normalize_address(text: str) -> str:
@@ -65,13 +82,17 @@ def clean_timezone(value: object) -> str:
     return value
 
 
-NORMALIZERS: dict[str, Callable[[str], str]] = {"host": normalize_host, "accent": str.lower}
+NORMALIZERS: dict[str, Callable[[str], str]] = {
+    "host": normalize_host, "tracking_host": normalize_host, "accent": str.lower, "sender": normalize_address,
+}  # fmt: skip
 
 
 def clean_brand(brand: Mapping[str, object]) -> dict[str, str]:
-    """Normalize host, name, logo and accent; empty values are left out. Raises ValidationError by field."""
+    """Normalize the values of a white label; empty ones are left out. Raises ValidationError by field."""
     checks = {
         "host": _find_host_error,
+        "tracking_host": _find_host_error,
+        "sender": _find_sender_error,
         "name": _find_name_error,
         "logo": _find_logo_error,
         "accent": _find_accent_error,
@@ -92,6 +113,15 @@ def clean_brand(brand: Mapping[str, object]) -> dict[str, str]:
 
 def _find_host_error(text: str) -> str:
     return "" if not text or is_public_host(normalize_host(text)) else "Enter a host name such as stats.example.org."
+
+
+def _find_sender_error(text: str) -> str:
+    try:
+        if text:
+            clean_address(text)
+    except ValidationError:
+        return "Enter an e-mail address such as reports@example.org."
+    return ""
 
 
 def _find_name_error(text: str) -> str:

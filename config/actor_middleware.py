@@ -1,4 +1,5 @@
-"""Middleware that lets operators act for members, and tells the audit log who sends a request, and from where."""
+"""Middleware that lets operators act for members and agencies see pages as their clients, and tells the audit log who
+sends a request, and from where."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import timezone
 
+from accounts import client_views
 from accounts.audit.context import AuditActor, AuditContext, current_context, describe_user, simplify_chosen_name
 from accounts.audit.models import ActorType, Via
+from accounts.branding import load_brand
 from accounts.impersonation import REFUSED_MESSAGE, SAFE_METHODS, SESSION_KEY, find_impersonated, is_refused
 from accounts.models import User
-from accounts.permissions import Bearer
+from accounts.permissions import SEEN_AS, Bearer
 from accounts.security.client_ip import get_client_address
 from accounts.sign_in.session_activity import prolong_used_session
 from accounts.sign_in.sso_login import note_provider_account
@@ -24,6 +27,7 @@ OPERATORS_PAGES = "/operations"
 LINKS_API = "/clickmeter/"
 OVER = "Your time in this account is over, so nothing was changed. Begin again under Installation → Accounts."
 OPERATOR_PATHS = ("/logout", "/operations/impersonation/end")  # on which the operator is not replaced by the member
+CLIENT_VIEW_PATHS = ("/logout", "/theme", "/clients/view/end")  # which are open to who sees the pages as a client
 
 
 class ActorMiddleware(SyncMiddleware):
@@ -39,6 +43,8 @@ class ActorMiddleware(SyncMiddleware):
             if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(LINKS_API):
                 note_provider_account(request)
                 refusal = self.act_for_member(request) if SESSION_KEY in request.session else None
+                if refusal is None and client_views.SESSION_KEY in request.session:
+                    refusal = self.see_as_client(request)
                 if refusal is not None:
                     return build_error_response(request, 403, refusal)
             response = self.get_response(request)
@@ -64,6 +70,24 @@ class ActorMiddleware(SyncMiddleware):
         request.impersonator = operator  # type: ignore[attr-defined]
         match = find_view(request)
         return REFUSED_MESSAGE if match is not None and is_refused(match, request.method) else None
+
+    def see_as_client(self, request: HttpRequest) -> str | None:
+        """Give the user the rights of a member of the client's account, and the page its brand. Returns why the
+        request is refused: it writes, or shows what nobody may see for somebody else."""
+        user: object = request.user
+        if not isinstance(user, User) or request.path in CLIENT_VIEW_PATHS:
+            return None
+        membership = client_views.find_seen_membership(request, user)
+        if membership is None:
+            client_views.end_client_view(request)
+            return None if request.method in SAFE_METHODS else client_views.OVER
+        setattr(user, SEEN_AS, membership)
+        user.is_operator = False  # of this request: the pages of operators are not the client's
+        request.client_view = membership  # type: ignore[attr-defined]
+        request.host_brand = load_brand(membership.account)  # type: ignore[attr-defined]
+        match = find_view(request)
+        is_refused_page = match is not None and is_refused(match, request.method)
+        return client_views.READ_ONLY if is_refused_page or request.method not in SAFE_METHODS else None
 
 
 def find_view(request: HttpRequest) -> ResolverMatch | None:

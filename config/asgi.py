@@ -15,16 +15,20 @@ import django
 django.setup(set_prefix=False)  # before anything that needs the models
 
 from accounts.security.client_ip import find_client_address, is_trusted_proxy  # noqa: E402
-from config import health, process  # noqa: E402
+from config import health, host_proof, process, tls_permission  # noqa: E402
 from config.serving import body_limits, client_concurrency, early_refusals, lifespan, static_files  # noqa: E402
 from config.serving.django_handler import DjangoHandler  # noqa: E402
+from config.serving.error_responses import send_error_response  # noqa: E402
 from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
 from links.redirect import redirector  # noqa: E402
+from sites import site_cache  # noqa: E402
 from tracking import collector, ingestion  # noqa: E402
 from tracking.web import NOSNIFF, Application, Receive, Scope, Send  # noqa: E402
 from tracking.write_batch import write_batch  # noqa: E402
 
 django_app: Any = DjangoHandler()
+# What scripts of pages that are measured load from Django, on the hosts of brands that have scripts and beacons only
+SCRIPT_PREFIXES = ("/ajax/onsitestats", "/media/")
 ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -42,6 +46,8 @@ collecting, redirecting = collector.Collector(process.state), redirector.Redirec
 FAST_APPLICATIONS: tuple[FastApplication, ...] = (
     FastApplication(collector.matches, collecting.app, collecting.respond_immediately),
     FastApplication(health.matches, health.serve_health),
+    FastApplication(host_proof.matches, host_proof.serve_proof),
+    FastApplication(tls_permission.matches, tls_permission.serve_permission),
     FastApplication(static_files.matches, static_files.serve_file),
     # Last, because on a link domain every other path is an alias
     FastApplication(redirector.matches, redirecting.app, redirecting.respond_immediately),
@@ -72,6 +78,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     for fast in FAST_APPLICATIONS:
         if fast.matches(scope):
             return await fast.app(scope, receive, send)
+    if site_cache.is_tracking_host(redirector.find_host(scope)) and not scope["path"].startswith(SCRIPT_PREFIXES):
+        return await send_error_response(scope, send, 404, "There are no pages on this host.")
     return await early_refusals.refuse_repeated(serve_bounded, apply_proxy_headers(scope), receive, send)
 
 

@@ -61,6 +61,9 @@ class Env:
     session_idle_days: int = 14
     invitation_days: int = 7
     social_logins: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    custom_host_target: str = ""
+    mail_spf: str = ""
+    mail_dkim: tuple[str, str] | None = None
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
@@ -112,6 +115,19 @@ def parse_sign_up(text: str) -> str:
     if word not in SIGN_UP_WORDS:
         raise ValueError(f"{text!r} is none of {', '.join(SIGN_UP_WORDS)}.")
     return word
+
+
+def parse_dkim(text: str) -> tuple[str, str] | None:
+    """Parse `selector=name`, the label of a DKIM key and the name that has its record; None for an empty text.
+
+    Raises ValueError.
+    """
+    selector, _, name = (part.strip().rstrip(".").lower() for part in text.partition("="))
+    if not selector and not name:
+        return None
+    if not selector or "." not in name:
+        raise ValueError("Write the selector and the name that its CNAME leads to, as s1=dkim.example.com.")
+    return selector, name
 
 
 def read_social_logins(env: dict[str, str], mistakes: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -192,6 +208,9 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         session_idle_days=read_setting(env, "SESSION_IDLE_DAYS", parse_session_days, 14, mistakes),
         invitation_days=read_setting(env, "INVITATION_DAYS", parse_invitation_days, 7, mistakes),
         social_logins=read_social_logins(env, mistakes),
+        custom_host_target=env.get("CUSTOM_HOST_TARGET", ""),
+        mail_spf=env.get("MAIL_SPF", "").strip(),
+        mail_dkim=read_setting(env, "MAIL_DKIM", parse_dkim, None, mistakes),
         mistakes=tuple(mistakes),
     )
 

@@ -29,7 +29,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
     "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-FRAMEABLE_POLICY = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 API_PREFIXES = ("/api/", "/clickmeter/", "/stats/api", "/ajax/")  # not redirected: clients would lose their keys
 log = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -144,7 +143,10 @@ def should_redirect_to_https(request: HttpRequest) -> bool:
 
 def build_policy(response: HttpResponse) -> str:
     """Build the Content-Security-Policy of a response by what its view has set on it."""
-    policy = FRAMEABLE_POLICY if getattr(response, "xframe_options_exempt", False) else CONTENT_SECURITY_POLICY
+    policy = CONTENT_SECURITY_POLICY
+    if getattr(response, "xframe_options_exempt", False):
+        ancestors = getattr(response, "frame_ancestors", ()) or ("*",)  # the hosts whose pages may contain it
+        policy = policy.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(ancestors)}")
     if origins := getattr(response, "form_action_origins", ()):  # of the provider that the page's form leads to
         return policy.replace("form-action 'self'", f"form-action 'self' {' '.join(origins)}")
     return policy

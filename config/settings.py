@@ -29,10 +29,13 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 INSTALLED_APPS = [
     "accounts",
     "accounts.audit",
+    "accounts.clients",
     "accounts.exports",
     "accounts.notices",
     "accounts.operations",
+    "accounts.plans",
     "accounts.sso",
+    "accounts.white_label",
     "sites",
     "sites.alerts",
     "sites.uptime",
@@ -43,6 +46,7 @@ INSTALLED_APPS = [
     "reports.annotations",
     "reports.sharing",
     "reports.digests",
+    "reports.onsite",
     "links",
     "config.apps.ConfigConfig",
     "rest_framework",
@@ -95,13 +99,16 @@ TEMPLATES = [
                 "accounts.branding.add_brand",
                 "accounts.changelog.add_news",
                 "accounts.notices.selectors.add_unread_count",
+                "accounts.plans.banner.add_usage_warnings",
                 "tracking.geo.add_geography",
             ],
             "libraries": {
+                "clients_access": "reports.agency.navigation",
                 "links_access": "links.web.page_layout",
                 "script_modules": "config.serving.static_files",
                 "show": "reports.formatting",
                 "sites_access": "sites.selectors",
+                "widget_access": "reports.onsite.access",
             },
         },
     }
@@ -226,6 +233,8 @@ GEOIP_ASN = ENV.geoip_asn
 LINK_DOMAIN = ENV.link_domain
 CLICKMETER_HOSTS = ENV.clickmeter_hosts
 DNS_SERVERS = ENV.dns_servers
+CUSTOM_HOST_TARGET = ENV.custom_host_target
+MAIL_SPF, MAIL_DKIM = ENV.mail_spf, ENV.mail_dkim
 SPOOL_DIR = DATA_DIR / "spool"
 # Set by `manage.py serve --workers` in its workers: where the store's process answers them
 STATE_SOCKET = REQUEST_SOCKET = ""
@@ -274,6 +283,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],
     "ENUM_NAME_OVERRIDES": {
+        "FrequencyEnum": "reports.digests.models.Frequency.choices",
         "NoticeWay": "accounts.notices.models.NoticeWay.choices",
         "NoticeWayWithoutMail": "accounts.notices.models.WAYS_WITHOUT_MAIL",
     },

@@ -10,13 +10,15 @@ from accounts.exports.services import AUDIT_SUBJECT as EXPORT_SUBJECT
 from accounts.host_names import register_reserved_hosts
 from accounts.invitation_lists import register_option_describer
 from accounts.permissions import register_grant_kind
+from accounts.plans.resources import register_resources
 from accounts.revocation import register_dependent_access, register_shared_keys
+from accounts.security.outbound import register_fetcher
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from accounts.services.invitations import OPEN_INVITATIONS
 from accounts.services.personal_tokens import PERSONAL_TOKENS
+from accounts.services.plans import register_plan_listener
 from accounts.services.suspension import register_suspension_listener
 from accounts.sign_in.devices import register_descriptions
-from accounts.sso.http import register_fetcher
 from config.client_descriptions import describe_browser, describe_place
 from config.periodic_tasks import PERIODIC_TASKS
 from goals import services as goals
@@ -31,9 +33,10 @@ from links.public_urls import is_former_link_domain
 from links.redirect.click_deduplication import find_stored_claims
 from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
-from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
+from links.selectors import DATAPOINT_KIND, GROUP_KIND, LINK_RESOURCE, list_visible_links
 from links.services.guests import describe_options
 from links.web.page_layout import DOCS_COLLECT, DOCS_PROGRAMS, DOCS_REFERENCE, list_link_pages
+from reports.agency.navigation import list_client_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.annotations import services as annotations
 from reports.dashboard.navigation import register_navigation
@@ -45,14 +48,18 @@ from reports.export_kinds import REPORT_EXPORTS
 from reports.filter_access import check_segment_filter
 from reports.incident_costs.selectors import describe_costs
 from reports.labels import register_link_labels
+from reports.onsite import services as onsite
 from reports.query.analyses.ingestion_audit import find_traffic
 from reports.query.analyses.usage import list_named_goals
 from reports.query.budgets import BudgetExceeded
 from reports.sharing import services as sharing
 from reports.sharing.services import SHARED_LINKS, SHARES
+from reports.usage.export_kind import USAGE_EXPORT
+from reports.usage.resources import SITE_RESOURCES
 from sites.alerts.audit_subjects import ALERT_SUBJECTS
+from sites.alerts.billing import EVENTS, plan_change_queue
 from sites.alerts.condition_registry import ACCOUNT_CONDITIONS, register_conditions
-from sites.alerts.services import MAIL_CHANNELS, WEBHOOK_SECRETS
+from sites.alerts.services import BILLING_LOG_AGE, MAIL_CHANNELS, WEBHOOK_SECRETS, alert_channels_clear
 from sites.audit_subjects import SITE_SUBJECTS
 from sites.export_kinds import SITE_EXPORTS
 from sites.installation_check import register_traffic_provider
@@ -61,6 +68,7 @@ from sites.outbound import OutboundError, fetch
 from sites.selectors import SITE_KIND
 from sites.services import claim_changed, suspension_changed
 from sites.settings_pages import register_settings_page
+from sites.site_moves import register_move_listener
 from sites.uptime import services as uptime
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.history import register_cost_estimator
@@ -96,19 +104,26 @@ register_claim_listener(link_cache.reload_after_claim_change)
 
 # Sessions: where and on which device they are
 register_descriptions(place=describe_place, browser=describe_browser)
-# Single sign-on: requests to providers
+# Requests to providers of single sign-on and to hosts of white labels
 register_fetcher(fetch, OutboundError)
 
 # The audit log: what it records
 register_subjects(*SITE_SUBJECTS, *ALERT_SUBJECTS, *LINK_SUBJECTS, *goals.AUDIT_SUBJECTS)
-register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations)), EXPORT_SUBJECT)
+register_subjects(*(app.AUDIT_SUBJECT for app in (uptime, sharing, digests, annotations, onsite)), EXPORT_SUBJECT)
 
 # Exports: what can be exported, and errors after which one is tried again
-register_export_kinds(*ACCOUNT_EXPORTS, *SITE_EXPORTS, *REPORT_EXPORTS, *LINK_EXPORTS)
+register_export_kinds(*ACCOUNT_EXPORTS, USAGE_EXPORT, *SITE_EXPORTS, *REPORT_EXPORTS, *LINK_EXPORTS)
 register_export_outages(StoreError, BudgetExceeded)
 
 # Suspended accounts: the caches of sites and links
 register_suspension_listener(suspension_changed)
+
+# Moved sites: what stays with the account that they leave
+register_move_listener(alert_channels_clear)
+
+# Plans: what accounts have a number of, and who is told that one has another plan
+register_resources(*SITE_RESOURCES, LINK_RESOURCE)
+register_plan_listener(plan_change_queue)
 
 # Management API: what is answered with 503
 register_outage(StoreError, UNREADABLE)
@@ -133,12 +148,14 @@ register_claim_finder(find_stored_claims)
 register_link_labels(list_visible_links)
 
 # Links of “Go anywhere”
-register_navigation(list_documentation_links, list_link_pages)
+register_navigation(list_documentation_links, list_link_pages, list_client_pages)
 
 # Settings pages of higher apps
 register_settings_page("personal-data", "Personal data")
 register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
+register_settings_page("widget", "On-site widget")
+register_settings_page("move", "Move", may="manage")
 
 # The documentation
 register_docs("Collecting data", *docs_pages.COLLECT, *DOCS_COLLECT)
@@ -153,6 +170,12 @@ register_docs(
         "Running it yourself",
         "One process or several, behind a proxy, with limits, backups and updates.",
         lambda _: {"periods": PERIODIC_TASKS, "limits": LIMITS},
+    ),
+    DocPage(
+        "plans",
+        "Plans, usage and billing",
+        "What counts, what happens when it is used up, and how a billing system learns of it.",
+        lambda _: {"limits": LIMITS, "events": EVENTS, "kept_days": BILLING_LOG_AGE.days},
     ),
     DocPage("capacity", "Capacity and outages", "Which machines carry how many events, and what an outage costs."),
 )

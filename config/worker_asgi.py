@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 from django.conf import settings
 
-from config import health
+from config import health, host_proof, tls_permission
 from config.asgi import ALLOWED_METHODS, collecting, redirecting, reject_method
 from config.serving import lifespan, static_files
 from config.serving.forwarded_requests import Forwarder
@@ -31,6 +31,10 @@ def find_application(scope: Scope) -> Application:
         return collecting.app
     if health.matches(scope):
         return serve_health
+    if host_proof.matches(scope):
+        return host_proof.serve_proof
+    if tls_permission.matches(scope):
+        return tls_permission.serve_permission
     if static_files.matches(scope):
         return static_files.serve_file
     # Attempts of passwords, which the alias of a link asks for, are counted for all processes in the store's

@@ -15,6 +15,7 @@ from django.db.models import Model, Q, QuerySet
 
 from accounts.models import Account
 from accounts.permissions import Actor, GrantKind, find_membership
+from accounts.plans.resources import Counts, PlanResource, count_by_account
 from links.models import Datapoint, Group, Status, Tag
 from links.permissions import DATAPOINT, GROUP, LinkScope, build_link_scope
 from links.validators import build_missing_error
@@ -121,3 +122,12 @@ def list_existing_datapoints(account: Account, ids: Collection[int]) -> list[tup
 
 GROUP_KIND = GrantKind(GROUP, "Link group", find_groups, list_existing_groups)
 DATAPOINT_KIND = GrantKind(DATAPOINT, "Link or pixel", find_datapoints, list_existing_datapoints)
+
+
+def count_links(account_ids: Collection[int]) -> Counts:
+    """Count the links and pixels of accounts, without deleted ones."""
+    return count_by_account(Datapoint.objects.filter(account__in=account_ids).exclude(status=Status.DELETED))
+
+
+# Registered as something that plans have a number of
+LINK_RESOURCE = PlanResource("datapoints", "Links and pixels", count_links)

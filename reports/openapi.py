@@ -16,9 +16,10 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView
 from rest_framework.throttling import BaseThrottle
 
-from reports.clicky.account_views import AccountSitesView, WhitelabelView
+from reports.clicky.account_views import AccountSitesView
 from reports.clicky.openapi import SECURITY_SCHEMES
 from reports.clicky.views import ClickyView, StatsView
+from reports.clicky.whitelabel import WhitelabelView
 
 HEADER = "x-api-key"
 

@@ -33,12 +33,14 @@ from accounts.selectors import find_claim
 from sites.models import ApiKey, Site
 from sites.selectors import get_site_for_actor, may_on_site, select_sites
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
+from sites.widget_settings import WIDGET_FIELDS
 
 SITE_EXAMPLE = {
-    "id": 100001, "account": 7, "domain": "shop.example", "nickname": "Shop", "timezone": "Europe/Tallinn",
-    "created": "2026-03-01T09:30:00Z", "allowed_hosts": ["*shop.example"], "any_host": False, "addresses": "truncate",
-    "cookies": "off", "respect_dnt": True, "retention_months": 0, "excluded_ips": ["192.0.2.0/24"],
-    "excluded_pages": ["/admin/*"], "excluded_countries": [], "proxy_addresses": [], "tracker": {"hash_routes": True},
+    "id": 100001, "account": 7, "domain": "shop.example", "nickname": "Shop", "labels": ["retail"],
+    "timezone": "Europe/Tallinn", "created": "2026-03-01T09:30:00Z", "allowed_hosts": ["*shop.example"],
+    "any_host": False, "addresses": "truncate", "cookies": "off", "respect_dnt": True, "retention_months": 0,
+    "excluded_ips": ["192.0.2.0/24"], "excluded_pages": ["/admin/*"], "excluded_countries": [], "proxy_addresses": [],
+    "tracker": {"hash_routes": True}, "widget": {"open_to": "team", "look": "round"},
 }  # fmt: skip
 SITE_KEYS_EXAMPLE = {
     **SITE_EXAMPLE, "proxy_secret": "", "sitekey": "1f3c5e7a9b2d4f60", "sitekey_admin": "0a1b2c3d4e5f60718293",
@@ -65,23 +67,30 @@ class TrackerField(serializers.JSONField):
     """The tracker's settings by name, which the service validates."""
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class WidgetField(serializers.JSONField):
+    """The settings of the on-site widget by name, which the service validates."""
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A site", value=SITE_EXAMPLE, response_only=True)])
 class SiteSerializer(ClosedModelSerializer):
     """A site's settings. The services validate the values, so that forms and API reject the same ones."""
 
+    labels = TextListField(required=False, help_text="Words by which you group sites")
     allowed_hosts = TextListField(required=False, help_text="Further hosts that may send hits: `*example.org`")
     excluded_ips = TextListField(required=False, help_text="Addresses and networks")
     excluded_pages = TextListField(required=False, help_text="Paths, `*` as wildcard")
     excluded_countries = TextListField(required=False, help_text="ISO codes; A1 = data-centre network")
     proxy_addresses = TextListField(required=False, help_text="Proxies whose X-Forwarded-For is trusted")
     tracker = TrackerField(required=False, help_text="Settings of the tracker by name")
+    widget = WidgetField(required=False, help_text=f"Settings of the on-site widget: {', '.join(WIDGET_FIELDS)}")
 
     class Meta:
         model = Site
         fields: tuple[str, ...] = (
-            "id", "account", "domain", "nickname", "timezone", "created", "allowed_hosts", "any_host", "addresses",
-            "cookies", "respect_dnt", "retention_months", "excluded_ips", "excluded_pages", "excluded_countries",
-            "proxy_addresses", "tracker",
+            "id", "account", "domain", "nickname", "timezone", "labels", "created", "allowed_hosts", "any_host",
+            "addresses", "cookies", "respect_dnt", "retention_months", "excluded_ips", "excluded_pages",
+            "excluded_countries", "proxy_addresses", "tracker", "widget",
         )  # fmt: skip
         read_only_fields = ("id", "account", "created")
         extra_kwargs = {"domain": {"required": True}, "timezone": {"required": False}}

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from accounts.forms import TimezoneField
+from accounts.forms import LabelsField, TimezoneField
 from accounts.models import Account, Right
 from accounts.security.encrypted_fields import mask, unmask
 from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy, Site
@@ -49,6 +49,7 @@ class GeneralForm(SiteForm):
     )
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
     timezone = TimezoneField(help_text="Days begin and end in this zone")
+    labels = LabelsField(help_text="Words by which you group sites, with commas between them.")
     allowed_hosts = LinesField(
         label="More hosts",
         help_text="One per line; *example.org means it and its subdomains. The site's domain is always accepted. Apps "

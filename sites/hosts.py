@@ -47,6 +47,18 @@ class HostMatcher:
                 self._decisions[host] = accepted
         return accepted
 
+    def owns_host(self, host: str) -> bool:
+        """Return whether `host` is one that the site names, whichever hosts may send hits."""
+        return self._matches(normalize_host(host))
+
+    def list_ancestors(self) -> list[str]:
+        """List the hosts that the site names, with any port, as sources of a Content-Security-Policy.
+
+        IPv6 addresses are left out, because a policy cannot name them; `'none'` if nothing is left.
+        """
+        names = {*self.exact, *self.suffixes, *(f"*.{suffix}" for suffix in self.suffixes)}
+        return [f"{name}:*" for name in sorted(names) if ":" not in name] or ["'none'"]
+
     def _matches(self, name: str) -> bool:
         return name in self.exact or any(name == suffix or name.endswith(f".{suffix}") for suffix in self.suffixes)
 

@@ -87,6 +87,7 @@ class Site(VersionedModel):
     account = models.ForeignKey(Account, models.CASCADE, related_name="sites")
     domain = models.CharField(max_length=253, help_text="The site's main host name")
     nickname = models.CharField(max_length=120, blank=True)
+    labels = models.JSONField(default=list, blank=True, help_text="Words by which people group sites")
     timezone = models.CharField(max_length=64, default="UTC")
     created = models.DateTimeField(auto_now_add=True)
     deleted = models.DateTimeField(null=True, blank=True)
@@ -113,6 +114,8 @@ class Site(VersionedModel):
 
     # Settings of the tracker, by the names in `settings_fields.TrackerSettings`
     tracker = models.JSONField(default=dict, blank=True)
+    # Settings of the on-site widget, by the names in `widget_settings.WidgetSettings`
+    widget = models.JSONField(default=dict, blank=True)
 
     # Overrides of the bot detection: `device:<number>`, `agent:<user agent>`, the newest last
     people = models.JSONField(default=list, blank=True, editable=False)

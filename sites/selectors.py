@@ -56,11 +56,10 @@ def may_on_site(actor: Actor, site: Site, may: str) -> bool:
 
 def select_sites(actor: Actor, may: str = "view") -> QuerySet[Site]:
     """Select the sites of all accounts with which the actor may do `may`, ordered by domain."""
-    permitted = Q(pk__in=[])
-    for membership in list_memberships(actor):
-        if membership_may(membership, may):
-            permitted |= Q(account=membership.account)
-        else:
+    memberships = list_memberships(actor)
+    permitted = Q(account__in=[row.account_id for row in memberships if membership_may(row, may)])
+    for membership in memberships:
+        if not membership_may(membership, may):
             rights = load_grants(membership, KIND)
             permitted |= Q(
                 account=membership.account,

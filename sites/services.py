@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -27,6 +29,16 @@ PREFIX_LENGTH = 10
 PROVISIONED = "provision"
 PROXY_KIND = "proxy-secret"  # of exposed keys (`accounts.revocation`)
 MAX_MARKS = 500  # overrides of the bot detection, of each kind
+MAX_SITES_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class NewSite:
+    """A site to be created, as somebody wrote it; without a time zone it has its account's."""
+
+    domain: str
+    nickname: str = ""
+    timezone: str = ""
 
 
 @transaction.atomic
@@ -54,6 +66,35 @@ def site_create(
     record_action("site.created", site)
     transaction.on_commit(site_cache.refresh_soon)
     return site
+
+
+@transaction.atomic
+def sites_create(*, account: Account, sites: Sequence[NewSite], labels: Sequence[str] = ()) -> list[Site]:
+    """Create many sites with the same labels, or none of them.
+
+    Raises ValidationError for `sites`, with a sentence for each that cannot be created.
+    """
+    if not 0 < len(sites) <= MAX_SITES_AT_ONCE:
+        raise ValidationError({"sites": f"Name 1 to {MAX_SITES_AT_ONCE} sites at once."})
+    known = set(Site.objects.filter(account=account, deleted=None).values_list("domain", flat=True))
+    created: list[Site] = []
+    mistakes: list[str] = []
+    for number, new in enumerate(sites, 1):
+        try:
+            if normalize_host(new.domain) in known:
+                raise ValidationError("This domain is in the account, or above in the list, already.")
+            zone = new.timezone or account.timezone
+            site = site_create(
+                account=account, domain=new.domain, timezone=zone, nickname=new.nickname, labels=list(labels)
+            )
+        except ValidationError as error:
+            mistakes.append(f"{number}. {new.domain[:80]}: {' '.join(error.messages)}")
+        else:
+            known.add(site.domain)
+            created.append(site)
+    if mistakes:
+        raise ValidationError({"sites": mistakes})
+    return created
 
 
 @transaction.atomic
@@ -243,7 +284,8 @@ def suspension_changed(account: Account) -> None:
 
 @transaction.atomic
 def quota_flag_set(*, account: Account, over: bool) -> None:
-    """Store whether an account has used up its monthly quota; while it has, hits of its sites are rejected."""
+    """Store whether an account has used more of its monthly quota than is recorded; then hits of its sites are
+    rejected."""
     if account.over_quota == over:
         return
     account.over_quota = over

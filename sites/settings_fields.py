@@ -16,9 +16,10 @@ from django.core.validators import validate_ipv46_address
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import parse_network
 from accounts.security.encrypted_fields import Unreadable
-from accounts.validators import clean_timezone
+from accounts.validators import clean_labels, clean_timezone
 from sites.hosts import normalize_host_pattern
 from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy
+from sites.widget_settings import clean_widget
 
 MAX_ENTRIES = 500
 MAX_PAGE_LENGTH = 500
@@ -266,6 +267,7 @@ def _is_address(name: str) -> bool:
 FIELD_CLEANERS: dict[str, Callable[[object], object]] = {
     "domain": clean_domain,
     "nickname": build_line_cleaner(120),
+    "labels": clean_labels,
     "timezone": clean_timezone,
     "allowed_hosts": build_list_cleaner(clean_host_pattern),
     "any_host": clean_boolean,
@@ -279,6 +281,7 @@ FIELD_CLEANERS: dict[str, Callable[[object], object]] = {
     "proxy_addresses": build_list_cleaner(clean_network),
     "proxy_secret": clean_proxy_secret,
     "tracker": clean_tracker,
+    "widget": clean_widget,
 }
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from accounts.branding import build_tracker_names
+from accounts.branding import build_tracker_names, list_brand_claims, list_tracking_hosts
 from accounts.host_names import is_installation_host, normalize_host, toggle_www
 from accounts.keys import hash_key
 from accounts.models import Account, Purpose, VerificationMethod
@@ -37,11 +37,13 @@ class SiteCache:
     sites: dict[int, SiteConfig] = field(default_factory=dict)
     verified_domains: HostIndex[str] = field(default_factory=HostIndex)
     account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
-    account_limits: dict[int, Mapping[str, object]] = field(default_factory=dict)  # of accounts that have own ones
+    # Of accounts that have others than the defaults
+    account_limits: dict[int, Mapping[str, object]] = field(default_factory=dict)
     keys: dict[str, KeyConfig] = field(default_factory=dict)  # by hash
     # Results of `find_account_site`. Replaced when sites change, so that a result found meanwhile is not kept
     account_site_ids: dict[tuple[int, str], int | None] = field(default_factory=dict)
     brands: dict[str, str] = field(default_factory=dict)  # white-labelled host -> name of the tracker's globals
+    tracking_hosts: frozenset[str] = frozenset()  # those of them that have no pages
 
 
 _cache = SiteCache()
@@ -109,6 +111,11 @@ def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
 def find_brand_word(host: str) -> str:
     """Return the name of the tracker's globals on a white-labelled host; "" for every other host."""
     return _get_loaded_cache().brands.get(normalize_host(host), "")
+
+
+def is_tracking_host(host: str) -> bool:
+    """Whether a host (of any spelling) has a brand's scripts and beacons, but no pages."""
+    return normalize_host(host) in _get_loaded_cache().tracking_hosts
 
 
 def list_sites() -> list[SiteConfig]:
@@ -182,8 +189,10 @@ def _select_sites_with_verification(**conditions: object) -> QuerySet[Site]:
 
 
 def _load_accounts(cache: SiteCache) -> None:
-    cache.brands = build_tracker_names()
-    cache.account_limits = dict(Account.objects.exclude(limits={}).values_list("pk", "limits"))
+    claims = list_brand_claims()
+    cache.brands, cache.tracking_hosts = build_tracker_names(claims), list_tracking_hosts(claims)
+    rows = Account.objects.exclude(limits={}, plan_limits={}).values_list("pk", "plan_limits", "limits")
+    cache.account_limits = {account_id: {**plan_limits, **own} for account_id, plan_limits, own in rows}
 
 
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:

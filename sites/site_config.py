@@ -12,6 +12,7 @@ from sites.hosts import HostMatcher
 from sites.models import ApiKey, Site
 from sites.page_paths import PagePatterns
 from sites.settings_fields import TrackerSettings, parse_tracker_settings
+from sites.widget_settings import WidgetSettings, parse_widget_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class SiteConfig:
     people: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
     suspended: bool = False  # nothing can be read
+    widget: WidgetSettings = field(default_factory=WidgetSettings)
     domain_verification: str = ""  # how the account verified the domain (`VerificationMethod`), "" if it has not
 
     @property
@@ -92,6 +94,7 @@ def build_site_config(site: Site) -> SiteConfig:
         sitekey=site.sitekey,
         sitekey_admin=site.sitekey_admin,
         tracker=parse_tracker_settings(site.tracker),
+        widget=parse_widget_settings(site.widget),
         refuses_hits=site.account.refuses_hits(datetime.now(UTC)),
         suspended=site.account.suspended is not None,
         retention_months=site.retention_months,

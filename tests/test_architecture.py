@@ -26,7 +26,8 @@ EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABL
 SQL_WRITERS = ("tracking/store/", "reports/query/")
 # Labels of the apps inside an app, as in ForeignKey("uptime.Incident")
 LABELS = {
-    "accounts": ("audit", "exports", "notices", "operations", "sso"), "sites": ("alerts", "uptime"),
+    "accounts": ("audit", "clients", "exports", "notices", "operations", "sso", "white_label"),
+    "sites": ("alerts", "uptime"),
     "reports": ("annotations", "digests", "incident_costs", "sharing"),
 }  # fmt: skip
 PACKAGES = {name: name for name in BELOW} | {label: name for name, labels in LABELS.items() for label in labels}

@@ -51,6 +51,7 @@ IMAGE = Endpoint(clicky.receive_image, ("GET", "HEAD"), "page")
 EVENT = Endpoint(clickport.answer_event, ("POST",), "any")
 SCRIPT = Endpoint(static_js.serve_script, ("GET", "HEAD"), "any")
 BADGE = Endpoint(static_js.serve_badge, ("GET", "HEAD"), "any")
+WIDGET = Endpoint(static_js.serve_widget, ("GET", "HEAD"), "any")
 
 ENDPOINTS: dict[str, Endpoint] = {
     "/in.php": BEACON,
@@ -64,6 +65,7 @@ NUMBERED_ENDPOINTS: tuple[tuple[re.Pattern[str], Endpoint], ...] = (
     (re.compile(r"/[0-9]{1,18}\.js"), SCRIPT),
 )
 BRANDED_SCRIPT = re.compile(r"/w/[A-Za-z][A-Za-z0-9_-]{0,29}\.js")  # the script's path on older white-labelled pages
+WIDGET_SCRIPT = re.compile(r"/widget/[0-9]{1,18}\.js")
 PROXIED_PATH = re.compile(r"/p/([A-Za-z0-9_-]{1,80})(/.*)")
 
 
@@ -74,6 +76,8 @@ def find_endpoint(path: str) -> Endpoint | None:
         endpoint = next((match for pattern, match in NUMBERED_ENDPOINTS if pattern.fullmatch(path)), None)
     elif endpoint is None and path.startswith("/w/") and BRANDED_SCRIPT.fullmatch(path):
         endpoint = SCRIPT
+    elif endpoint is None and path.startswith("/widget/") and WIDGET_SCRIPT.fullmatch(path):
+        endpoint = WIDGET
     return endpoint
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -27,8 +27,9 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.account_limits import get_account_limit
+from accounts.clients.rules import load_agency_pairs
 from accounts.models import Account, Membership, User
-from accounts.permissions import Bearer, leave_out_locked, list_sso_accounts
+from accounts.permissions import Bearer, leave_out_locked, list_sso_accounts, membership_may
 from accounts.security.sessions import hash_session_key
 from accounts.threads import release_connections
 from tracking import live
@@ -47,19 +48,23 @@ class TooManyStreams(Exception):
     """The limit of open streams is reached; the text says which limit."""
 
 
+# The memberships by which somebody reaches an account: the one in it, for a client's account after that in its agency
+Path: TypeAlias = tuple[Membership, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Viewer:
     """Who opened a stream, in which account and session (its key as stored in the database).
 
-    `login_hash` changes when the user changes the password. `used_provider`: the session was begun at the account's
-    provider, which counts as a second factor there.
+    `login_hash` changes when the user changes the password. `sso_accounts`: those at whose provider the session was
+    begun, which counts as a second factor there.
     """
 
     user_id: int
     account: Account
     session_key: str
     login_hash: str
-    used_provider: bool
+    sso_accounts: frozenset[int]
 
 
 def create_viewer(request: HttpRequest, user: User, account: Account) -> Viewer:
@@ -69,7 +74,7 @@ def create_viewer(request: HttpRequest, user: User, account: Account) -> Viewer:
         account=account,
         session_key=hash_session_key(request.session.session_key or ""),
         login_hash=user.get_session_auth_hash(),
-        used_provider=account.pk in list_sso_accounts(user),
+        sso_accounts=list_sso_accounts(user),
     )
 
 
@@ -192,20 +197,28 @@ open_streams = OpenStreams()
 
 
 def refresh_scopes(streams: list[AnyStream], now: float) -> None:
-    """Set every stream's scope to what its viewer may see: two queries for all, and those of each `read_scope`."""
+    """Set every stream's scope to what its viewer may see: three queries for all (two, if all of them manage their
+    account as members), and those of each `read_scope`."""
     if not streams:
         return
-    session_keys, members = find_valid_session_keys(streams), load_memberships_by_viewer(streams)
-    unlocked = {member.pk for member in leave_out_locked(members.values())}
+    session_keys, paths = find_valid_session_keys(streams), load_paths_by_viewer(streams)
+    rows = [row for paths_of_viewer in paths.values() for path in paths_of_viewer for row in path]
+    unlocked = {id(row) for row in leave_out_locked(rows)}
     for stream in streams:
-        member, viewer = members.get((stream.viewer.user_id, stream.viewer.account.pk)), stream.viewer
-        is_usable = member is not None and (member.pk in unlocked or viewer.used_provider)
+        viewer = stream.viewer
+        member = find_usable_member(viewer, paths.get((viewer.user_id, viewer.account.pk), []), unlocked)
         stream.scope = (
-            read_scope_of_member(stream, member)
-            if member is not None and is_usable and viewer.session_key in session_keys
-            else None
+            read_scope_of_member(stream, member) if member is not None and viewer.session_key in session_keys else None
         )
         stream.checked_at = now
+
+
+def find_usable_member(viewer: Viewer, paths: Sequence[Path], unlocked: Collection[int]) -> Membership | None:
+    """Find what the viewer is in the stream's account, by the first path on which no membership is locked."""
+    for path in paths:
+        if all(id(row) in unlocked or row.account_id in viewer.sso_accounts for row in path):
+            return path[-1]
+    return None
 
 
 def read_scope_of_member(stream: LiveStream[Scope], member: Membership) -> Scope | None:
@@ -225,14 +238,22 @@ def find_valid_session_keys(streams: list[AnyStream]) -> set[str]:
     return set(rows.values_list("session_key", flat=True))
 
 
-def load_memberships_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int], Membership]:
-    """Return the memberships of active viewers in the streams' accounts, by (user id, account id)."""
+def load_paths_by_viewer(streams: list[AnyStream]) -> dict[tuple[int, int], list[Path]]:
+    """Return how active viewers reach the streams' accounts, by (user id, account id): the path that permits most
+    comes first. Agencies are not asked for if all viewers manage their account as members of it."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}
     rows = Membership.objects.accepted().filter(
         user__in=users, account__in=accounts, account__suspended=None, user__is_active=True
     )
-    return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
+    paths: dict[tuple[int, int], list[Path]] = {
+        (row.user_id, row.account_id): [(row,)] for row in rows.select_related("user", "account")
+    }
+    pairs = {(stream.viewer.user_id, stream.viewer.account.pk) for stream in streams}
+    pairs = {pair for pair in pairs if pair not in paths or not membership_may(paths[pair][0][0], "manage")}
+    for agency_row, row in load_agency_pairs(pairs) if pairs else []:
+        paths.setdefault((row.user_id, row.account_id), []).insert(0, (agency_row, row))
+    return paths
 
 
 def refuse_stream(viewer: Viewer) -> HttpResponse | None:

@@ -1,4 +1,4 @@
-"""The tracker script, its lazy parts and the badge, served compressed from memory.
+"""The tracker script, its lazy parts, and both badges, served compressed from memory.
 
 The script is one line of configuration and the built file (`static/tracker/WIRE.md`, 1). Configurations are few, so
 each response is cached.
@@ -15,11 +15,14 @@ from urllib.parse import parse_qs
 
 from accounts.branding import build_script_name
 from sites import site_cache
+from sites.widget_settings import BadgeAudience, WidgetSettings
 from tracking.web import GIF, JAVASCRIPT, EndpointRequest, Reply, encode_script_json, parse_site_id
 
 STATIC_DIRECTORY = Path(__file__).resolve().parent.parent / "static"
 PART_FILES = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}
 SCRIPT_CACHE_SECONDS, PART_CACHE_SECONDS = 3600, 86_400
+WIDGET_CACHE_SECONDS = 300  # so that a new look or an end of the widget is soon seen
+WIDGET_FILE = "onsite.min.js"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,16 @@ def build_core(beacon: str, host: str, brand: str, site_id: int, build_time: int
     """Build the tracker with its line of configuration."""
     line = encode_script_json({"b": beacon, "h": host, "n": brand, "id": site_id})
     return compress_file(f"var _ff={line};\n".encode() + (STATIC_DIRECTORY / "tracker" / "core.min.js").read_bytes())
+
+
+@lru_cache(maxsize=2000)
+def build_widget(host: str, site_id: int, widget: WidgetSettings, build_time: int) -> PackedFile:
+    """Build the script of a site's badge with its line of configuration."""
+    line = encode_script_json({
+        "h": host, "id": site_id, "look": widget.look, "corner": widget.corner, "theme": widget.theme,
+        "label": widget.label, "color": widget.color, "all": int(widget.shown_to == BadgeAudience.EVERYBODY),
+    })  # fmt: skip
+    return compress_file(f"var _fw={line};\n".encode() + (STATIC_DIRECTORY / "tracker" / WIDGET_FILE).read_bytes())
 
 
 @lru_cache(maxsize=64)
@@ -113,6 +126,16 @@ def serve_part(request: EndpointRequest, name: str) -> Reply:
     return send_packed(request, load_file(name, build_time), PART_CACHE_SECONDS)
 
 
+def serve_widget(request: EndpointRequest) -> Reply:
+    """Answer `/widget/<site_id>.js`: the badge of a site whose on-site widget is on; it has no numbers."""
+    site = site_cache.get_site(parse_site_id(request.path.rpartition("/")[2].removesuffix(".js")))
+    build_time = get_build_time(request, WIDGET_FILE)
+    if site is None or site.suspended or not site.widget.is_on or not build_time:
+        return Reply(b"/* there is no widget here */", JAVASCRIPT, 404)
+    host = request.headers.get("host", "")[:255]
+    return send_packed(request, build_widget(host, site.site_id, site.widget, build_time), WIDGET_CACHE_SECONDS)
+
+
 def serve_badge(request: EndpointRequest) -> Reply:
     """Answer `/media/links/badge.gif`."""
     path = STATIC_DIRECTORY / "img" / "badge.gif"
@@ -126,7 +149,6 @@ def send_packed(request: EndpointRequest, packed: PackedFile, seconds: int) -> R
         (b"cache-control", f"public, max-age={seconds}, stale-while-revalidate=86400".encode()),
         (b"etag", packed.etag),
         (b"vary", b"accept-encoding"),
-        (b"cross-origin-resource-policy", b"cross-origin"),
     ]
     client_etags = request.headers.get("if-none-match", "")
     if client_etags and packed.etag.decode() in client_etags:

@@ -12,9 +12,11 @@ from rest_framework.views import APIView
 
 from accounts.account_limits import get_account_limit
 from accounts.api.errors import LOGIN_HINT
+from accounts.api.throttles import admit_call
 from accounts.keys import hash_key
 from accounts.models import WRITE
 from accounts.permissions import PERSONAL_TOKEN_PREFIX, Bearer, find_bearer, find_token_bearer
+from accounts.plans.models import Api
 from accounts.security.rate_limits import RateLimit, RequestCount, count_request
 from accounts.services.personal_tokens import personal_token_use
 
@@ -89,7 +91,8 @@ class IsWithinScopes(BasePermission):
 
 
 class ManagementThrottle(BaseThrottle):
-    """The account's limit of requests a minute, for each key and personal token; people who log in have none."""
+    """The account's limit of requests a minute, for each key and personal token, and its calls of the month; people who
+    log in have neither. A view that is `uncounted` is answered when these are used up."""
 
     limit_name = "management_per_minute"
     count: RequestCount
@@ -98,8 +101,11 @@ class ManagementThrottle(BaseThrottle):
         """Count the request, and whether it is within the limit."""
         if not isinstance(request.user, Bearer):
             return True
-        maximum = get_account_limit(request.user.membership.account, self.limit_name)
+        account = request.user.membership.account
+        maximum = get_account_limit(account, self.limit_name)
         self.count = count_request(RateLimit(self.limit_name, maximum, 60), hash_key(str(request.auth)), clock.now())
+        if not self.count.retry_after and not getattr(view, "uncounted", False):
+            admit_call(account.pk, Api.MANAGEMENT, over_api_calls=account.over_api_calls)
         return not self.count.retry_after
 
     def wait(self) -> int:

@@ -73,7 +73,10 @@ def claim_request(request: Request, membership: Membership) -> IdempotentRequest
 
 
 def format_caller(request: Request, membership: Membership) -> str:
-    """Format who sends the request: a membership and its token; "" for the account's key."""
+    """Format who sends the request: a membership and its token; "" for the account's key, and a person who reaches the
+    account through their agency by the number of their user."""
+    if membership.pk is None and membership.user_id is not None:
+        return f"user {membership.user_id}"
     token = request.user.token if isinstance(request.user, Bearer) else None
     return " ".join(str(row.pk) for row in (membership, token) if row is not None and row.pk is not None)
 

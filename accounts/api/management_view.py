@@ -71,6 +71,7 @@ class ManagementView(GenericAPIView[Row]):
 
     area: str
     read_right: str = READ
+    uncounted: bool = False  # not one of the account's API calls of the month
     authentication_classes = (PersonalTokenAuthentication, BearerAuthentication, SessionAuthentication)
     permission_classes = (IsAuthenticated, IsWithinScopes)
     throttle_classes = (ManagementThrottle,)

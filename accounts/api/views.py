@@ -29,6 +29,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from accounts.account_limits import get_event_quota
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, require_instance
@@ -63,10 +64,17 @@ EXPOSED_EXAMPLE = {
     ]
 )
 class AccountSerializer(ClosedModelSerializer):
+    monthly_events = serializers.SerializerMethodField(
+        help_text="How many events of a month it has: its own quota, else its plan's; 0: any number"
+    )
+
     class Meta:
         model = Account
         fields = ("id", "name", "timezone", "monthly_events", "events_used", "over_quota", "created")
-        read_only_fields = ("id", "monthly_events", "events_used", "over_quota", "created")
+        read_only_fields = ("id", "events_used", "over_quota", "created")
+
+    def get_monthly_events(self, account: Account) -> int:
+        return get_event_quota(account)
 
 
 class GrantSerializer(ClosedSerializer):

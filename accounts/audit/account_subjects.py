@@ -9,12 +9,19 @@ register_subjects(
         name="account",
         label="Account",
         account="pk",
-        verbs=("created", "changed", "deleted", "suspended", "resumed", "impersonated", "impersonation_ended"),
+        verbs=(
+            "created", "changed", "deleted", "suspended", "resumed", "impersonated", "impersonation_ended",
+            "plan_changed",
+        ),
         shown=frozenset({
             "name", "timezone", "monthly_events", "brand", "profile", "limits", "over_quota", "suspended",
             "suspension_reason", "second_factor_required", "collection_ends", "until", "reason", "person",
+            "plan",
         }),
-        ignored=AUTHKEY_FIELDS | {"events_used", "events_counted"},
+        ignored=AUTHKEY_FIELDS | {
+            "events_used", "events_counted", "plan_id", "plan_limits", "api_calls_used", "over_api_calls",
+            "usage_warning",
+        },
     ),
     AuditSubject(name="account_key", label="Authkey of the account", account="pk", verbs=("shown", "replaced")),
     AuditSubject(

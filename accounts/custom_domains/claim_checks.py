@@ -43,8 +43,13 @@ def claim_check_now(claim: HostClaim) -> int:
     """Look up one claim now; returns 0, or the seconds to wait if the account has checked too often."""
     if wait := rate_limits.count_attempt((rate_limits.CHECK_ACCOUNT, str(claim.account_id))):
         return wait
-    _store_result(claim, _look_up(claim.host), clock.now())
+    claim_check(claim)
     return 0
+
+
+def claim_check(claim: HostClaim) -> None:
+    """Look up one claim now; the caller has counted the attempt."""
+    _store_result(claim, _look_up(claim.host), clock.now())
 
 
 def _list_due_claims(now: datetime) -> list[HostClaim]:

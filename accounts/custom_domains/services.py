@@ -82,6 +82,37 @@ def host_release(*, account: Account, host: str, purpose: str) -> None:
 
 
 @transaction.atomic
+def host_hand_over(*, account: Account, to: Account, host: str, purpose: str) -> bool:
+    """Give the claim on a host to another account, with its verification; whoever calls it manages both accounts.
+
+    A record that names the first account only stops counting after GRACE_PERIOD. A pending claim of the other account
+    is replaced. Returns False, and changes nothing, if the account has no claim, the other one has verified the host,
+    or the first one has further verified claims on it.
+    """
+    name = normalize_host(host)
+    owner = _lock_owner(name, account.pk)
+    claims = HostClaim.objects.filter(host=name)
+    claim = claims.filter(account=account, purpose=purpose).first()
+    others = claims.filter(account=account, verified__isnull=False).exclude(purpose=purpose)
+    theirs = claims.filter(account=to, purpose=purpose).first()
+    if claim is None or others.exists() or (theirs is not None and theirs.verified):
+        _delete_owner_without_claims(owner)
+        return False
+    if theirs is not None:
+        theirs.delete()
+    record_action("host.released", claim)
+    claim.account = to
+    claim.save(update_fields=["account"])
+    if owner.account_id == account.pk:
+        owner.account = to
+        owner.save(update_fields=["account"])
+    record_action("host.claimed", claim)
+    _notify_listeners(claim)
+    _delete_owner_without_claims(owner)
+    return True
+
+
+@transaction.atomic
 def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
     """Verify a claim by the operator's approval, without DNS.
 

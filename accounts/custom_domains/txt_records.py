@@ -1,4 +1,6 @@
-"""DNS lookups: the accounts that a host's TXT records name, by the resolvers in DNS_SERVERS or the system's own."""
+"""DNS lookups: the accounts that a host's TXT records name, and where names lead; by the resolvers in DNS_SERVERS or
+the system's own.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,13 @@ import dns.resolver
 from django.conf import settings
 from dns.rdtypes.ANY.TXT import TXT
 
+from accounts.models.host_claims import FORMER_RECORD_LABEL, RECORD_LABEL
+
 QUERY_TIMEOUT = 1.5  # seconds for one query to one server
 LOOKUP_TIMEOUT = 3.0  # seconds for a lookup, however many servers are queried
 MAX_RECORDS = 50
 MAX_RECORD_BYTES = 2_000
 MAX_ADDRESSES = 20
-HOST_LABEL = "_footfall"
 SEPARATORS = re.compile(r"[\s;,\"']+")
 ACCOUNT_PATTERN = re.compile(r"account=([1-9][0-9]{0,17})\Z")
 
@@ -46,17 +49,18 @@ def parse_dns_server(text: str) -> tuple[str, int]:
     return str(ip_address(address)), int(port)
 
 
-def look_up_named_accounts(host: str, label: str = HOST_LABEL) -> frozenset[int]:
-    """Look up the ids of the accounts that the TXT records at `<label>.<host>` name; empty without a record.
-
-    Raises DnsUnavailable when no server answers.
+def look_up_named_accounts(host: str, *labels: str) -> frozenset[int]:
+    """Look up the ids of the accounts that the TXT records at `<label>.<host>` name, for the first label at which any
+    are named, by default of the labels of host claims; empty without a record. Raises DnsUnavailable when no server
+    answers.
     """
-    accounts = set()
-    for text in _look_up_texts(f"{label}.{host}"):
-        for word in SEPARATORS.split(text):
-            if match := ACCOUNT_PATTERN.match(word):
-                accounts.add(int(match[1]))
-    return frozenset(accounts)
+    found = (_read_named_accounts(f"{label}.{host}") for label in labels or (RECORD_LABEL, FORMER_RECORD_LABEL))
+    return next(filter(None, found), frozenset())
+
+
+def _read_named_accounts(name: str) -> frozenset[int]:
+    words = (word for text in look_up_texts(name) for word in SEPARATORS.split(text))
+    return frozenset(int(match[1]) for word in words if (match := ACCOUNT_PATTERN.match(word)))
 
 
 def look_up_addresses(host: str) -> frozenset[str]:
@@ -69,8 +73,14 @@ def look_up_addresses(host: str) -> frozenset[str]:
     return frozenset(addresses)
 
 
-def _look_up_texts(name: str) -> list[str]:
-    """Look up the TXT records of a name, each with its strings joined."""
+def look_up_alias(host: str) -> str:
+    """Look up the name that the CNAME record of a host leads to; "" without one. Raises DnsUnavailable."""
+    records = _look_up(host, "CNAME")
+    return str(records[0]).rstrip(".").lower() if records else ""
+
+
+def look_up_texts(name: str) -> list[str]:
+    """Look up the TXT records of a name, each with its strings joined. Raises DnsUnavailable."""
     records = _look_up(name, "TXT")[:MAX_RECORDS]
     return [
         b"".join(record.strings)[:MAX_RECORD_BYTES].decode("ascii", "replace")

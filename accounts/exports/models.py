@@ -21,8 +21,8 @@ class ExportState(models.TextChoices):
 class Export(models.Model):
     """A file with a table as it was when the file was written, kept for RETENTION.
 
-    It is read with the rights of `membership`; without one it was asked for with the account's own key. `kind` is
-    registered in `accounts.exports.registry`. A worker claims it by `started`.
+    It is read with the rights of `membership`, in a client's account one in the agency; without one it was asked for
+    with the account's own key. `kind` is registered in `accounts.exports.registry`. A worker claims it by `started`.
     """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="exports")

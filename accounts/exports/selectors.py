@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from accounts.clients.rules import find_membership_at_client, find_stored_membership
 from accounts.exports.models import Export, ExportState
 from accounts.exports.registry import EXPORT_KINDS, ExportRequest
 from accounts.models import Membership, Role
@@ -19,23 +20,32 @@ SALT = "accounts.exports"
 
 
 def select_exports(membership: Membership, areas: Collection[str] | None = None) -> QuerySet[Export]:
-    """Select the exports of a membership (of the account's key, if it is not stored), in some areas only if given."""
+    """Select the exports of a membership (of the account's key, if it has no user), in some areas only if given."""
     rows = Export.objects.select_related("account", "membership__user", "membership__account__sso")
-    own = rows.filter(account=membership.account, membership=membership if membership.pk else None)
+    stored = find_stored_membership(membership)
+    if stored is None and membership.user_id is not None:
+        return rows.none()
+    own = rows.filter(account=membership.account, membership=stored)
     if areas is None:
         return own
     return own.filter(kind__in=[kind.name for kind in EXPORT_KINDS.values() if kind.area in areas])
 
 
 def find_membership_of(export: Export) -> Membership | None:
-    """Return the membership with whose rights an export is read; None if it has ended or is locked, as for a token:
-    the file is written and downloaded outside of the session, which knows how the person logged in."""
+    """Return the membership with whose rights an export is read, in a client's account one that follows from a role in
+    the agency. None if it has ended or is locked, as for a token: the file is written and downloaded outside of the
+    session, which knows how the person logged in."""
     if export.membership_id is None:
         return Membership(account=export.account, role=Role.ADMIN)
     membership = export.membership
     if membership is None or membership.accepted is None or not membership.user.is_active:
         return None
-    return None if is_key_locked(membership) else membership
+    if is_key_locked(membership):
+        return None
+    if membership.account_id == export.account_id:
+        return membership
+    at_client = find_membership_at_client(membership, export.account)
+    return None if at_client is None or is_key_locked(at_client) else at_client
 
 
 def is_readable(export: Export) -> bool:

@@ -14,6 +14,7 @@ from django.utils import timezone as clock
 from accounts.account_limits import check_limit
 from accounts.audit.recording import record_action
 from accounts.audit.subjects import AuditSubject
+from accounts.clients.rules import find_stored_membership
 from accounts.exports.files import WrittenFile, delete_file, delete_files_except, write_csv_file
 from accounts.exports.models import RETENTION, Export, ExportState
 from accounts.exports.registry import EXPORT_KINDS, ExportRequest, is_outage
@@ -55,7 +56,7 @@ def export_create(*, kind: str, request: ExportRequest) -> Export:
     check_limit(account, "exports", used=used, field="kind", what="exports, which are kept for seven days")
     export = Export.objects.create(
         account=account,
-        membership=request.membership if request.membership.pk else None,
+        membership=find_stored_membership(request.membership),
         kind=kind,
         parameters=extract_parameters(request),
         created=request.now,

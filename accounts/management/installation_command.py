@@ -12,6 +12,7 @@ from accounts.audit.chain import entries_seal
 from accounts.audit.context import build_program_context, use_context
 from accounts.audit.models import Via
 from accounts.models import Account
+from accounts.plans.models import Plan
 from accounts.security.secret_key import WrongSecretKey, check_secret_key
 
 
@@ -61,3 +62,12 @@ def find_account(text: str) -> Account:
     if len(rows) != 1:
         raise CommandError(f"{len(rows)} accounts are called {text}; give its number.")
     return rows[0]
+
+
+def find_plan(name: str) -> Plan:
+    """Find the plan of a name. Raises CommandError."""
+    plan = Plan.objects.filter(name=name).first()
+    if plan is None:
+        known = ", ".join(Plan.objects.order_by("name").values_list("name", flat=True)) or "none"
+        raise CommandError(f"There is no plan “{name}”; there are: {known}. Create one: manage.py plans NAME --create")
+    return plan

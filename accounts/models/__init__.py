@@ -12,12 +12,23 @@ from accounts.models.accounts import (
     SignUp,
     User,
 )
-from accounts.models.api_access import READ, SCOPES, WRITE, Area, IdempotentRequest, PersonalToken
+from accounts.models.api_access import (
+    INSTALLATION,
+    OPERATOR_SCOPES,
+    READ,
+    SCOPES,
+    WRITE,
+    Area,
+    IdempotentRequest,
+    PersonalToken,
+)
 from accounts.models.host_claims import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.models.secret_key_fingerprint import SecretKeyFingerprint, compute_fingerprint
 
 __all__ = [
     "EXCLUSIVE_PURPOSES",
+    "INSTALLATION",
+    "OPERATOR_SCOPES",
     "READ",
     "SCOPES",
     "WRITE",

@@ -94,8 +94,15 @@ class Account(AuthkeyOwner):
 
     name = models.CharField(max_length=120)
     timezone = models.CharField(max_length=64, default="UTC")
-    monthly_events = models.BigIntegerField(default=0, help_text="Quota; 0 = unlimited")
+    plan = models.ForeignKey("plans.Plan", models.PROTECT, null=True, blank=True, related_name="accounts")
+    plan_limits = models.JSONField(
+        default=dict, blank=True, help_text="A copy of the plan's limits, which APIs read at each request"
+    )
+    monthly_events = models.BigIntegerField(default=0, help_text="Own quota; 0: the plan's")
     over_quota = models.BooleanField(default=False, help_text="Tracking is refused until the month ends")
+    api_calls_used = models.BigIntegerField(default=0, help_text="Of the running month, as last counted")
+    over_api_calls = models.BooleanField(default=False, help_text="API calls are refused until the month ends")
+    usage_warning = models.CharField(max_length=500, blank=True, help_text="The sentence of the banner on its pages")
     events_used = models.BigIntegerField(default=0, help_text="Of the running month, as last counted")
     events_counted = models.DateTimeField(null=True, blank=True)
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
@@ -117,6 +124,7 @@ class Account(AuthkeyOwner):
             models.CheckConstraint(
                 condition=models.Q(monthly_events__gte=0, events_used__gte=0), name="account_events_not_negative"
             ),
+            models.CheckConstraint(condition=models.Q(api_calls_used__gte=0), name="account_api_calls_not_negative"),
         ]
 
     def __str__(self) -> str:
@@ -128,9 +136,9 @@ class Account(AuthkeyOwner):
         return self.over_quota or (self.suspended is not None and has_ended)
 
     @property
-    def quota_share(self) -> int:
-        """Percent of the month's events that are used, as last counted; 0 without a quota."""
-        return 100 * self.events_used // self.monthly_events if self.monthly_events else 0
+    def chosen_limits(self) -> dict[str, object]:
+        """The limits that are not the installation's: the account's own, before those of its plan."""
+        return {**self.plan_limits, **self.limits}
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):

@@ -22,6 +22,8 @@ class Area(models.TextChoices):
 
 READ, WRITE = "read", "write"
 SCOPES = tuple(f"{area}:{right}" for area in Area.values for right in (READ, WRITE))
+INSTALLATION = "installation"  # the area of operators' operations; no account has it, so it is no Area
+OPERATOR_SCOPES = tuple(f"{INSTALLATION}:{right}" for right in (READ, WRITE))
 
 
 class PersonalTokenQuerySet(models.QuerySet["PersonalToken"]):

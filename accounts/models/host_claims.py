@@ -7,6 +7,9 @@ from django.db.models import Q
 
 from accounts.validators import build_choice_check
 
+# Of the TXT records that verify claims. The name of the product stood in those that are older
+RECORD_LABEL, FORMER_RECORD_LABEL = "_analytics-host", "_footfall"
+
 
 class Purpose(models.TextChoices):
     """What an account uses a host for."""
@@ -71,7 +74,7 @@ class HostClaim(models.Model):
     @property
     def record_name(self) -> str:
         """The name of the TXT record that verifies the claim."""
-        return f"_footfall.{self.host}"
+        return f"{RECORD_LABEL}.{self.host}"
 
     @property
     def record_value(self) -> str:

@@ -25,6 +25,7 @@ class Audience(Enum):
     PERSON = "the person whom it is about"
     MANAGERS = "owners and administrators"
     TEAM = "owners, administrators and editors; guests who may change the object"
+    OPERATORS = "operators of the installation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class NoticeKind:
 
     `sentence` has the names of its values in braces. `route` is the name of the page that a notice leads to, followed
     by the names of those values that its address has; empty: it leads nowhere. `is_mailed` kinds already have a mail of
-    their own, so that none is offered.
+    their own, so that none is offered. `tells_agency`: of a client's account, the agency's managers are told too.
     """
 
     name: str
@@ -43,6 +44,7 @@ class NoticeKind:
     route: tuple[str, ...] = ()
     default: NoticeWay = NoticeWay.INBOX
     is_mailed: bool = False
+    tells_agency: bool = False
 
     @property
     def ways(self) -> list[NoticeWay]:
@@ -82,22 +84,34 @@ INVITATION_ACCEPTED = NoticeKind(
     sentence="{person} joined the account as {role}.",
     audience=Audience.MANAGERS,
     route=("accounts:team",),
+    tells_agency=True,
 )
 QUOTA_NEAR = NoticeKind(
     name="quota_near",
-    label="Quota at 80 percent",
-    sentence="{percent}% of the {quota} events of this month are used.",
+    label="Plan at 80 percent",
+    sentence="{percent}% of the {quota} {what} are used. {consequence}",
     audience=Audience.MANAGERS,
-    route=("accounts:account",),
+    route=("usage:page",),
     default=NoticeWay.MAIL,
+    tells_agency=True,
 )
 QUOTA_USED = NoticeKind(
     name="quota_used",
-    label="Quota used up",
-    sentence="All {quota} events of this month are used. Further hits are rejected until the month ends.",
+    label="Plan used up",
+    sentence="All {quota} {what} are used. {consequence}",
     audience=Audience.MANAGERS,
-    route=("accounts:account",),
+    route=("usage:page",),
     default=NoticeWay.MAIL,
+    tells_agency=True,
+)
+QUOTA_REFUSED = NoticeKind(
+    name="quota_refused",
+    label="Events or calls refused",
+    sentence="{percent}% of the {quota} {what} are used. {consequence}",
+    audience=Audience.MANAGERS,
+    route=("usage:page",),
+    default=NoticeWay.MAIL,
+    tells_agency=True,
 )
 DESTINATION_DEAD = NoticeKind(
     name="destination_dead",
@@ -112,6 +126,7 @@ DELIVERY_FAILED = NoticeKind(
     sentence="“{subject}” did not reach the channel {channel} and is not tried again: {error}",
     audience=Audience.MANAGERS,
     route=("alerts:list", "site_id"),
+    tells_agency=True,
 )
 CHANNEL_STOPPED = NoticeKind(
     name="channel_stopped",
@@ -119,6 +134,23 @@ CHANNEL_STOPPED = NoticeKind(
     sentence="The channel {channel} was switched off after a day of failures: {error}",
     audience=Audience.MANAGERS,
     is_mailed=True,
+    tells_agency=True,
+)
+BILLING_AWAY = NoticeKind(
+    name="billing_away",
+    label="Billing webhook fails",
+    sentence="The billing webhook {channel} could not be reached for an hour: {error} It is tried again for a week.",
+    audience=Audience.OPERATORS,
+    route=("billing:webhooks",),
+    default=NoticeWay.MAIL,
+)
+BILLING_LOST = NoticeKind(
+    name="billing_lost",
+    label="Billing delivery given up",
+    sentence="“{subject}” did not reach the billing webhook {channel} and is not tried again by itself: {error}",
+    audience=Audience.OPERATORS,
+    route=("billing:webhooks",),
+    default=NoticeWay.MAIL,
 )
 IMPORT_ENDED = NoticeKind(
     name="import_ended",
@@ -155,6 +187,7 @@ SITE_KEY_CREATED = NoticeKind(
     sentence="The API key “{key}” of {site} was created.",
     audience=Audience.MANAGERS,
     route=("sites:api-keys", "site_id"),
+    tells_agency=True,
 )
 KEY_EXPOSED = NoticeKind(
     name="key_exposed",
@@ -164,8 +197,23 @@ KEY_EXPOSED = NoticeKind(
     audience=Audience.MANAGERS,
     route=("accounts:team",),
 )
+SITE_MOVED = NoticeKind(
+    name="site_moved",
+    label="Site moved",
+    sentence="{site} moved from {old} to {new}, with all that was counted.",
+    audience=Audience.MANAGERS,
+    route=("dashboard:overview", "site_id"),
+    tells_agency=True,
+)
+CLIENT_RELEASED = NoticeKind(
+    name="client_released",
+    label="Client made independent",
+    sentence="{client} is no client of {agency} any more. Nobody of {agency} reaches it through the agency.",
+    audience=Audience.MANAGERS,
+)
 ALL_KINDS: tuple[NoticeKind, ...] = (
-    INVITATION_RECEIVED, INVITATION_ACCEPTED, QUOTA_NEAR, QUOTA_USED, DESTINATION_DEAD, DELIVERY_FAILED,
+    INVITATION_RECEIVED, INVITATION_ACCEPTED, QUOTA_NEAR, QUOTA_USED, QUOTA_REFUSED, DESTINATION_DEAD, DELIVERY_FAILED,
     CHANNEL_STOPPED, IMPORT_ENDED, EXPORT_ENDED, EXPORT_FAILED, TOKEN_CREATED, SITE_KEY_CREATED, KEY_EXPOSED,
+    SITE_MOVED, CLIENT_RELEASED, BILLING_AWAY, BILLING_LOST,
 )  # fmt: skip
 KINDS: dict[str, NoticeKind] = {kind.name: kind for kind in ALL_KINDS}

@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from accounts.models import Account, User
-from accounts.notices.kinds import KINDS, NoticeKind
+from accounts.notices.kinds import KINDS, Audience, NoticeKind
 from accounts.notices.models import Notice, NoticeChoice, NoticeWay
 from accounts.permissions import is_impersonated, list_memberships
 
@@ -87,9 +87,10 @@ def load_ways(kind: NoticeKind, user_ids: Iterable[int]) -> dict[int, NoticeWay]
 
 
 def list_choices(user: User) -> list[KindChoice]:
-    """List all kinds with what the person has chosen."""
+    """List the kinds that may concern the person, with what they have chosen."""
     chosen = dict(user.notice_choices.values_list("kind", "way"))
-    return [KindChoice(kind, choose_way(kind, chosen.get(kind.name))) for kind in KINDS.values()]
+    kinds = [kind for kind in KINDS.values() if user.is_operator or kind.audience != Audience.OPERATORS]
+    return [KindChoice(kind, choose_way(kind, chosen.get(kind.name))) for kind in kinds]
 
 
 def choose_way(kind: NoticeKind, way: str | None) -> NoticeWay:

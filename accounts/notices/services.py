@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone as clock
 
+from accounts.clients.rules import reaches_through_agency
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.notices.kinds import KINDS, Audience, NoticeKind, NoticeValues
 from accounts.notices.models import Notice, NoticeChoice, NoticeWay
@@ -65,19 +66,24 @@ def notify(
 def find_recipients(
     kind: NoticeKind, account: Account | None, person: User | None, about: Sequence[tuple[str, int]], by: User | None
 ) -> list[int]:
-    """Find the ids of the users whom a notice concerns. A kind for several people has an account."""
+    """Find the ids of the users whom a notice concerns. A kind for people of an account has one."""
     if kind.audience == Audience.PERSON:
         return [person.pk] if person is not None and person.is_active else []
+    if kind.audience == Audience.OPERATORS:
+        operators = User.objects.filter(is_operator=True, is_active=True)
+        return list(operators.order_by("pk").values_list("pk", flat=True))
     assert account is not None, f"{kind.name} is about an account"
-    members = Membership.objects.accepted().filter(account=account, user__is_active=True)
-    concerned = Q(role__in=MANAGERS if kind.audience == Audience.MANAGERS else TEAM)
+    members = Membership.objects.accepted().filter(user__is_active=True)
+    concerned = Q(account=account, role__in=MANAGERS if kind.audience == Audience.MANAGERS else TEAM)
+    if kind.tells_agency:
+        concerned |= reaches_through_agency(account)
     if about and kind.audience == Audience.TEAM:
         named = Q()
         for name, number in about:
             named |= Q(kind=name, object_id=number)
         granted = Grant.objects.filter(named, right=Right.WRITE, membership__account=account)
-        concerned |= Q(role=Role.GUEST, pk__in=granted.values("membership"))
-    found = members.filter(concerned).values_list("user_id", flat=True).order_by("user_id")
+        concerned |= Q(account=account, role=Role.GUEST, pk__in=granted.values("membership"))
+    found = members.filter(concerned).values_list("user_id", flat=True).distinct().order_by("user_id")
     return list(found.exclude(user=by) if by is not None else found)
 
 

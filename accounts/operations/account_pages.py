@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.impersonation import DURATION, SESSION_KEY, find_impersonated, impersonation_end, impersonation_start
 from accounts.models import Account, User
 from accounts.operations.views import require_operator
+from accounts.plans.models import Plan
+from accounts.plans.monthly_use import build_month_use
+from accounts.services.plans import account_plan_set, list_plans
 from accounts.services.suspension import (
     DEFAULT_COLLECTION_DAYS,
     MAX_COLLECTION_DAYS,
@@ -39,6 +42,20 @@ class SuspensionForm(forms.Form):
     )
 
 
+class AccountPlanForm(forms.Form):
+    """The plan of an account."""
+
+    plan = forms.ModelChoiceField(
+        label="Plan", queryset=Plan.objects.none(), required=False,
+        empty_label="None: the limits of this installation",
+        help_text="What the account has beyond a lower limit stays; nothing can be added to it.",
+    )  # fmt: skip
+
+    def __init__(self, data: QueryDict | None, account: Account) -> None:
+        super().__init__(data, initial={"plan": account.plan_id})
+        self.fields["plan"].queryset = list_plans()  # type: ignore[attr-defined]
+
+
 class ImpersonationForm(forms.Form):
     """Why an operator acts in an account."""
 
@@ -50,9 +67,13 @@ class ImpersonationForm(forms.Form):
 def list_accounts(request: HttpRequest) -> HttpResponse:
     """List the accounts by name, at most MAX_ACCOUNTS of those that a search finds."""
     search = request.GET.get("q", "").strip()
-    rows = Account.objects.annotate(
-        member_count=Count("memberships", filter=Q(memberships__accepted__isnull=False), distinct=True)
-    ).order_by("name", "pk")
+    rows = (
+        Account.objects.annotate(
+            member_count=Count("memberships", filter=Q(memberships__accepted__isnull=False), distinct=True)
+        )
+        .select_related("plan")
+        .order_by("name", "pk")
+    )
     if search:
         rows = rows.filter(Q(name__icontains=search) | Q(members__email__icontains=search)).distinct()
     accounts = list(rows[: MAX_ACCOUNTS + 1])
@@ -79,11 +100,13 @@ def render_account(
     request: HttpRequest, account: Account, suspension: SuspensionForm, impersonation: ImpersonationForm
 ) -> HttpResponse:
     """Render the page of an account."""
-    page = reverse("operations:account", args=[account.pk])
+    page, use = reverse("operations:account", args=[account.pk]), build_month_use(account)
     context = {
         "account": account,
         "confirmation_url": "" if has_confirmed(request) else build_confirmation_url(request, page),
         "members": account.memberships.accepted().select_related("user").order_by("pk")[:MAX_ACCOUNTS],
+        "plan_form": AccountPlanForm(None, account),
+        "uses": [use.events, use.calls],
         "suspension": suspension,
         "impersonation": impersonation,
         "minutes": int(DURATION.total_seconds() // 60),
@@ -91,6 +114,21 @@ def render_account(
         "section": "settings",
     }
     return render(request, "operations/account.html", context)
+
+
+@require_operator
+@require_POST
+def choose_plan(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Give an account a plan, or none."""
+    account = get_object_or_404(Account, pk=account_id)
+    form = AccountPlanForm(request.POST, account)
+    if form.is_valid():
+        plan: Plan | None = form.cleaned_data["plan"]
+        account_plan_set(account=account, plan=plan)
+        messages.success(request, f"{account} has the plan {plan} now." if plan else f"{account} has no plan now.")
+    else:
+        messages.error(request, "There is no such plan.")
+    return redirect("operations:account", account.pk)
 
 
 @require_operator

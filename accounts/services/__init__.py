@@ -2,7 +2,6 @@
 
 from accounts.services.accounts import (
     ACCOUNT_KEY,
-    account_brand_set,
     account_create,
     account_key_rotate,
     account_limits_set,
@@ -10,10 +9,11 @@ from accounts.services.accounts import (
     account_quota_set,
     account_second_factor_set,
     account_update,
-    account_usage_set,
 )
+from accounts.services.brands import account_brand_set, brand_file_remove, brand_file_set, brand_hosts_check
 from accounts.services.members import (
     GUEST_KEYS,
+    check_seat_limit,
     clean_grants,
     find_existing_objects,
     grant_set,
@@ -46,7 +46,10 @@ __all__ = [
     "account_quota_set",
     "account_second_factor_set",
     "account_update",
-    "account_usage_set",
+    "brand_file_remove",
+    "brand_file_set",
+    "brand_hosts_check",
+    "check_seat_limit",
     "clean_grants",
     "find_existing_objects",
     "grant_set",

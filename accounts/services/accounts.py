@@ -1,9 +1,8 @@
-"""Writes of accounts: their fields, white label, limits, quota and key."""
+"""Writes of accounts: their fields, limits, quota and key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,11 +10,10 @@ from django.utils import timezone as clock
 
 from accounts.account_limits import validate_change
 from accounts.audit.recording import read_fields, record_action, record_change
-from accounts.custom_domains.services import host_claim, host_release
-from accounts.models import Account, Membership, Purpose, Role, User
+from accounts.models import Account, Membership, Role, User
 from accounts.permissions import has_second_factor
 from accounts.revocation import SharedKeys, exposed_keys_clear
-from accounts.validators import clean_brand, clean_name, clean_timezone
+from accounts.validators import clean_name, clean_timezone
 
 
 @transaction.atomic
@@ -60,39 +58,13 @@ def account_second_factor_set(*, account: Account, required: bool, by: User) -> 
 
 
 @transaction.atomic
-def account_brand_set(*, account: Account, **brand: str) -> Account:
-    """Set the white label (host, name, logo, accent; an empty host switches it off). Raises ValidationError.
-
-    A new host is claimed: the white label appears on it once the account has verified the host.
-    """
-    changes = clean_brand(brand)
-    account_lock(account)
-    before = read_fields(account)
-    old_host, host = account.brand.get("host", ""), changes.get("host", "")
-    if "host" in brand and host != old_host:
-        if host:
-            host_claim(account=account, host=host, purpose=Purpose.BRAND)
-        if old_host:
-            host_release(account=account, host=old_host, purpose=Purpose.BRAND)
-    account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **changes}
-    account.save(update_fields=["brand"])
-    record_change("account.changed", account, before)
-    return account
-
-
-@transaction.atomic
 def account_quota_set(*, account: Account, monthly_events: int) -> None:
-    """Set how many events the account may record in a month; 0 = unlimited. It takes effect at the next count."""
+    """Set how many events the account may record in a month; 0: as many as its plan or the installation says, which may
+    be any number. It takes effect at the next count."""
     before = read_fields(account)
     account.monthly_events = monthly_events
     account.save(update_fields=["monthly_events"])
     record_change("account.changed", account, before)
-
-
-def account_usage_set(*, account: Account, used: int, now: datetime | None) -> None:
-    """Store how many events of the month are used; `now` is None if the account no longer has a quota."""
-    account.events_used, account.events_counted = used, now
-    account.save(update_fields=["events_used", "events_counted"])
 
 
 @transaction.atomic
@@ -118,7 +90,8 @@ ACCOUNT_KEY = SharedKeys(
 
 @transaction.atomic
 def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
-    """Change the account's own limits; None restores a default. Raises ValidationError without a change."""
+    """Change the account's own limits; None restores that of its plan, or the default. Raises ValidationError without
+    a change."""
     row = Account.objects.select_for_update().get(pk=account.pk)
     before = read_fields(row)
     for name, value in changes.items():

@@ -32,6 +32,7 @@ from accounts.security import rate_limits
 from accounts.services import (
     account_create,
     account_lock,
+    check_seat_limit,
     clean_grants,
     find_existing_objects,
     member_remove,
@@ -114,6 +115,8 @@ def invitation_create(
     pending = account.memberships.pending().filter(user__email=address).first()
     if role == Role.GUEST and pending is None:
         check_guest_limit(account, address)
+    if role != Role.GUEST:
+        check_seat_limit(account, address)
     clean_rows = [list(grant) for grant in clean_grants(account, grants)]  # invalid grants are rejected for any role
     return _create_and_revoke_earlier(account, address, role, by, clean_rows if role == Role.GUEST else [], pending)
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.account_limits import check_limit
 from accounts.audit.recording import read_fields, record_action, record_change
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role
 from accounts.permissions import GRANT_KINDS, membership_may
@@ -15,9 +16,11 @@ from accounts.revocation import (
     SHARED_KEYS,
     SharedKeys,
     describe_person,
+    end_access_at_clients,
     end_dependent_access,
     exposed_keys_add,
     exposed_keys_clear,
+    list_readable_at_clients,
     list_readable_keys,
     revoke_lost_access,
 )
@@ -112,6 +115,18 @@ def member_key_rotate(*, membership: Membership) -> None:
     record_action("own_key.replaced", membership, label=describe_person(membership))
 
 
+def check_seat_limit(account: Account, email: str = "", *, field: str = "email") -> None:
+    """Raise ValidationError for `field` if the account may have no further member. People who are invited count, but
+    for the one of the address.
+
+    Must run in the transaction that creates the member or the invitation.
+    """
+    account_lock(account)
+    invited = account.invitations.open().filter(expires__gt=clock.now()).exclude(role=Role.GUEST).exclude(email=email)
+    used = account.memberships.exclude(role=Role.GUEST).count() + invited.count()
+    check_limit(account, "seats", used=used, field=field, what="members")
+
+
 def member_role_store(*, membership: Membership, role: str, fields: Collection[str] = ()) -> None:
     """Store a role, and the other fields that the caller has changed.
 
@@ -138,6 +153,7 @@ def member_remove(*, membership: Membership, by: Membership) -> None:
     now, user = clock.now(), membership.user
     exposed_keys_add(membership=membership, keys=list_readable_keys(membership), now=now)
     end_dependent_access(membership, is_leaving=True, now=now)
+    end_access_at_clients(list_readable_at_clients(membership), [], now)
     Invitation.objects.open().filter(membership=membership).update(revoked=now)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
     record_action(
@@ -160,6 +176,8 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
         raise ValidationError({"role": "Only an owner can make or change an owner."})
     if role != Role.OWNER:
         _require_another_owner(membership)
+    if membership.role == Role.GUEST != role:
+        check_seat_limit(membership.account, field="role")
     member_role_store(membership=membership, role=role)
 
 

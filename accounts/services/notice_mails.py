@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from smtplib import SMTPDataError, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPSenderRefused
 
 from accounts import mail
-from accounts.branding import DEFAULT_BRAND, load_brand
+from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.notices.models import Notice
 from accounts.notices.selectors import format_notice, select_notices
 from accounts.run_each import run_each
+from accounts.selectors import find_agency
 
 log = logging.getLogger(__name__)
 MAX_MAILS = 200  # in one run; the next one continues
@@ -43,11 +44,19 @@ def mail_notice(notice: Notice) -> bool:
     """Mail a notice, unless the person may not read it any more; return whether it was mailed."""
     if not select_notices(notice.user).filter(pk=notice.pk).exists():
         return False
-    brand = load_brand(notice.account) if notice.account else DEFAULT_BRAND
+    brand = load_notice_brand(notice)
     name = mail.join_to_line(notice.account.name) if notice.account else ""
     line = format_notice(notice)
     mail.send(to=notice.user.email, template="accounts/notice.txt", brand=brand, line=line, account_name=name)
     return True
+
+
+def load_notice_brand(notice: Notice) -> Brand:
+    """Load the brand of a notice's mail: that of its account, or of the agency for those who reach it through that."""
+    if notice.account is None:
+        return DEFAULT_BRAND
+    agency = None if notice.user.memberships.filter(account=notice.account).exists() else find_agency(notice.account)
+    return load_brand(agency or notice.account)
 
 
 def notice_mail_postpone(*, notice: Notice, now: datetime) -> None:

@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts.account_limits import check_limit
 from accounts.audit.recording import record_action
 from accounts.keys import hash_key
-from accounts.models import SCOPES, Membership, PersonalToken, User
+from accounts.models import OPERATOR_SCOPES, SCOPES, Membership, PersonalToken, User
 from accounts.notices.kinds import TOKEN_CREATED
 from accounts.notices.services import notify
 from accounts.permissions import GRANT_KINDS, PERSONAL_TOKEN_PREFIX, load_grants, membership_may
@@ -57,9 +57,9 @@ def personal_token_create(
 
     Raises ValidationError by field: for unknown scopes, sites that the person may not see, and above the limit.
     """
-    errors = {}
-    if not scopes or not set(scopes) <= set(SCOPES):
-        errors["scopes"] = f"Choose at least one scope. There are: {', '.join(SCOPES)}."
+    errors, known = {}, list_scopes(membership.user)
+    if not scopes or not set(scopes) <= set(known):
+        errors["scopes"] = f"Choose at least one scope. There are: {', '.join(known)}."
     if missing := sorted(set(sites) - find_visible_sites(membership, sites)):
         errors["sites"] = f"There is no site {missing[0]} in this account that you may see."
     if errors:
@@ -75,6 +75,11 @@ def personal_token_create(
     record_action("personal_token.created", token)
     notify(TOKEN_CREATED, {"token": token.name}, account=membership.account, person=membership.user)
     return token, plain
+
+
+def list_scopes(user: User) -> Sequence[str]:
+    """List the scopes that a token of the person may have; operators have those of the installation too."""
+    return (*SCOPES, *OPERATOR_SCOPES) if user.is_operator else SCOPES
 
 
 def find_visible_sites(membership: Membership, ids: Collection[int]) -> set[int]:
@@ -109,8 +114,10 @@ def personal_token_use(*, token: PersonalToken, now: datetime) -> None:
 
 
 def list_ending_tokens(membership: Membership, is_leaving: bool) -> Sequence[PersonalToken]:
-    """List the tokens that end when the member leaves. Else none do: they may never do more than the member may."""
-    return list(membership.personal_tokens.order_by("pk")) if is_leaving else []
+    """List the tokens that end when the member leaves. Else none do: they may never do more than the member may. A
+    membership at a client, which is not stored, has none."""
+    has_tokens = is_leaving and membership.pk is not None
+    return list(membership.personal_tokens.order_by("pk")) if has_tokens else []
 
 
 PERSONAL_TOKENS = DependentAccess(

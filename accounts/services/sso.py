@@ -19,7 +19,7 @@ from accounts.models import Account, Membership, Role, User
 from accounts.permissions import has_second_factor
 from accounts.security.rate_limits import AUDIT_CACHE_NAME, RateLimit
 from accounts.services.accounts import account_create
-from accounts.services.members import member_role_store
+from accounts.services.members import check_seat_limit, member_role_store
 from accounts.services.sessions import sessions_end
 from accounts.services.sso_former_members import REMOVED, find_role_to_join, former_member_forget
 from accounts.sso.models import NEW_MEMBER_ROLES, SsoConnection, SsoLogin
@@ -150,7 +150,7 @@ def list_covered_users(domains: Iterable[str]) -> QuerySet[User]:
 def sso_login_record(*, connection: SsoConnection, user: User, now: datetime) -> Membership | None:
     """Make the user who came through the provider a member, if they are none yet, and record the log-in.
 
-    Returns None for who was removed from the account, and is not made a member again.
+    Returns None for who was removed from the account, and is not made a member again, and if there is no free seat.
     """
     membership = Membership.objects.filter(account=connection.account, user=user).first()
     if membership is None:
@@ -175,10 +175,15 @@ def _accept(membership: Membership, user: User, now: datetime) -> None:
 
 @transaction.atomic
 def _join(connection: SsoConnection, user: User, now: datetime) -> Membership | None:
-    """Create the membership, unless the person was removed."""
+    """Create the membership, unless the person was removed or the account has no seat for them."""
     role = find_role_to_join(connection, user)
     if role is None:
         sso_refusal_record(connection=connection, email=user.email, reason=REMOVED)
+        return None
+    try:
+        check_seat_limit(connection.account, user.email)
+    except ValidationError as error:
+        sso_refusal_record(connection=connection, email=user.email, reason=" ".join(error.messages))
         return None
     membership = Membership.objects.create(account=connection.account, user=user, role=role, accepted=now)
     changes = {"role": (None, membership.role)}

@@ -79,15 +79,17 @@ def find_destination(host: str, provider: str) -> Account | None:
 def may_hand_over(account: Account, provider: str, user: User) -> bool:
     """Whether a user may be logged in on the account's host by a log-in through the provider.
 
-    Whoever controls the host gets what that session can open. So only those come who belong to the account alone, as
-    with mailed links; through its own provider also members of other accounts who are asked for a factor of their own.
+    Whoever controls the host gets what that session can open. So only those come who belong to the account alone, or
+    to a client of it without a white label of its own, as with mailed links; through its own provider also members of
+    other accounts who are asked for a factor of their own.
     """
-    if user.is_operator or not Membership.objects.accepted().filter(account=account, user=user).exists():
+    if user.is_operator:
         return False
-    if provider.startswith(SLUG_PREFIX) and has_second_factor(user):
-        return True
+    is_member = Membership.objects.accepted().filter(account=account, user=user).exists()
+    if provider.startswith(SLUG_PREFIX) and (has_second_factor(user) or not is_member):
+        return bool(is_member)
     brand = load_brand(account)
-    return mail.choose_link_brand(brand, user) == brand
+    return brand.white_label and mail.choose_link_brand(brand, user) == brand
 
 
 def hash_nonce(nonce: str) -> str:

@@ -6,13 +6,14 @@ django-allauth sends its requests by a session of `requests`; ours may reach no 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Protocol
 
 import requests
 from requests.adapters import BaseAdapter
+
+from accounts.security.outbound import NotFetched, fetch_outbound
 
 MAX_BYTES = 1_000_000
 TIMEOUT = 3.0  # seconds, for a request altogether
@@ -26,27 +27,6 @@ _turns = threading.BoundedSemaphore(MAX_FETCHES)
 
 class ProvidersBusy(requests.ConnectionError):
     """As many requests to providers as may wait at a time are waiting; the one that was to be sent was not."""
-
-
-class Fetched(Protocol):
-    """A response of the client of `sites.outbound`."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-_fetchers: dict[str, Callable[..., Fetched]] = {}
-_errors: list[type[Exception]] = []
-
-
-def register_fetcher(fetch: Callable[..., Fetched], error: type[Exception]) -> None:
-    """Register the client of `sites.outbound` and its error, whose text is a sentence; called from `config.wiring`."""
-    _fetchers["fetch"] = fetch
-    _errors[:] = [error]
 
 
 @contextmanager
@@ -69,8 +49,8 @@ class GuardedAdapter(BaseAdapter):
         options = {"headers": dict(request.headers), "content": content, "timeout": TIMEOUT, "max_bytes": MAX_BYTES}
         try:
             with take_turn():
-                fetched = _fetchers["fetch"](request.url, method=request.method, follow=False, **options)
-        except tuple(_errors) as error:
+                fetched = fetch_outbound(request.url or "", method=request.method, follow=False, **options)
+        except NotFetched as error:
             raise requests.ConnectionError(str(error), request=request) from error
         response = requests.Response()
         response.status_code, response.url, response.request = fetched.status, request.url or "", request

@@ -1,8 +1,6 @@
-"""Pages of the account (name, time zone, authkey, white label) and of the user (profile, password)."""
+"""Pages of the account (name, time zone, authkey) and of the user (profile, password)."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -14,32 +12,33 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.audit.repetition import record_shown
-from accounts.branding import is_other_host
-from accounts.forms import AccountForm, BrandForm, ProfileForm, add_errors
-from accounts.models import Account, Purpose, Role
-from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
-from accounts.selectors import find_claim
+from accounts.forms import AccountForm, ProfileForm, add_errors
+from accounts.models import Role
+from accounts.permissions import (
+    find_current_membership,
+    get_current_account,
+    get_current_membership,
+    get_stored_membership,
+    list_memberships,
+    switch_account,
+)
 from accounts.services import (
-    account_brand_set,
     account_key_rotate,
     account_second_factor_set,
     account_update,
     member_key_rotate,
     user_update,
 )
-from accounts.settings_parts import build_account_navigation, check_host_now, render_secrets
-from accounts.sign_in.confirmation import build_confirmation_url, has_confirmed
+from accounts.settings_parts import build_account_navigation, render_secrets
 from accounts.sign_in.views import get_next_url
-from accounts.views.owner_changes import is_owner, redirect_to_confirm, tell_owners
-
-BRAND_PAGE = "accounts:account-brand"
-HOST_FOR_OWNERS = "Only an owner can change the host: whoever controls it can read the links that are mailed to people."
 
 
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
-    """Build the context of the account switcher: the user's memberships and the current one."""
-    memberships = list_memberships(request.user)
-    return {"memberships": memberships, "current": get_current_membership(request) if memberships else None}
+    """Build the context of the account switcher: the user's own memberships and the current one, which may be in the
+    account of a client. The others of those are on the page of clients."""
+    current = find_current_membership(request)
+    memberships = [] if current is None else list_memberships(request.user, [current.account_id])
+    return {"memberships": memberships, "current": current}
 
 
 @login_required
@@ -99,7 +98,7 @@ def show_account_key(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_own_key(request: HttpRequest) -> HttpResponse:
     """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
-    membership = get_current_membership(request)
+    membership = get_stored_membership(request)
     if request.method != "POST":
         record_shown("own_key.shown", membership, membership.authkey, label=str(membership.user))
         title = f"Your key for {membership.account}"
@@ -122,62 +121,6 @@ def set_second_factor(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(request, "Members need a second factor now." if is_required else "It is no longer needed.")
     return redirect("accounts:account")
-
-
-def _save_brand(request: HttpRequest, account: Account, values: Mapping[str, str]) -> HttpResponse:
-    """Store the white label, and redirect to its page. Raises ValidationError.
-
-    Another host is for owners, who confirm first that it is them; all of them are told by mail.
-    """
-    is_other = is_other_host(account, values["host"])
-    if is_other and not is_owner(request):
-        raise ValidationError({"host": HOST_FOR_OWNERS})
-    if is_other and (confirmation := redirect_to_confirm(request, BRAND_PAGE)):
-        return confirmation
-    account_brand_set(account=account, **{name: values[name] for name in values if is_other or name != "host"})
-    if is_other:
-        host = account.brand.get("host", "")
-        what = f"It is {host} now." if host else "It has none any more, so the white label is off."
-        tell_owners(request, account, "brand_host_changed", what)
-    messages.success(request, "Saved.")
-    return redirect(BRAND_PAGE)
-
-
-@login_required
-@never_cache
-def edit_brand(request: HttpRequest) -> HttpResponse:
-    """Edit the white label: host, name, logo and accent colour."""
-    account = get_current_account(request, may="manage")
-    form = BrandForm(request.POST or None, initial=account.brand)
-    if not is_owner(request):
-        form.fields["host"].widget.attrs["readonly"] = True
-        form.fields["host"].help_text = HOST_FOR_OWNERS
-    if request.method == "POST" and form.is_valid():
-        try:
-            return _save_brand(request, account, form.cleaned_data)
-        except ValidationError as error:
-            add_errors(form, error)
-    must_confirm = is_owner(request) and not has_confirmed(request)
-    context = {
-        "account": account,
-        "form": form,
-        "confirmation_url": build_confirmation_url(request, request.path) if must_confirm else "",
-        "claim": find_claim(account, account.brand.get("host", ""), Purpose.BRAND),
-        "settings_nav": build_account_navigation(request, "brand"),
-        "section": "settings",
-    }
-    return render(request, "accounts/brand.html", context)
-
-
-@login_required
-@require_POST
-def check_brand_host(request: HttpRequest) -> HttpResponse:
-    """Check the DNS record of the white label's host now."""
-    account = get_current_account(request, may="manage")
-    claim = find_claim(account, account.brand.get("host", ""), Purpose.BRAND)
-    if claim is not None:
-        check_host_now(request, claim)
-    return redirect("accounts:account-brand")
 
 
 @login_required

@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.notices.models import Notice
 from accounts.notices.selectors import format_notice, list_choices, select_notices
 from accounts.notices.services import RETENTION, notice_choices_set, notices_mark
+from accounts.permissions import switch_account
 from accounts.settings_parts import build_account_navigation
 
 PAGE_ROWS = 50
@@ -65,9 +66,11 @@ def select_before(rows: QuerySet[Notice], number: str) -> QuerySet[Notice]:
 @login_required
 @require_POST
 def open_notice(request: HttpRequest, notice_id: int) -> HttpResponse:
-    """Mark a notice as read, and go to the page that it leads to."""
+    """Mark a notice as read, and go to the page that it leads to, in the account that it is about."""
     notice = get_notice_or_404(request, notice_id)
     notices_mark(notices=Notice.objects.filter(pk=notice.pk))
+    if notice.account is not None:
+        switch_account(request, notice.account)
     return redirect(format_notice(notice).path or "accounts:notices")
 
 

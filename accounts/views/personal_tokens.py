@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from functools import partial
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from accounts.models import Account, Membership, PersonalToken, User
 from accounts.permissions import (
     GRANT_KINDS,
     LabelledObjects,
-    get_current_membership,
+    get_stored_membership,
     load_grants,
     membership_may,
 )
@@ -42,14 +43,17 @@ MAX_SITES = 200  # that the form offers; a token cannot be limited to others
 @require_http_methods(["GET", "HEAD", "POST"])
 def list_tokens(request: HttpRequest) -> HttpResponse:
     """List the person's tokens; a POST creates one and displays it once, if they have confirmed that it is them."""
-    membership, is_confirmed = get_current_membership(request), has_confirmed(request)
+    membership, is_confirmed = get_stored_membership(request), has_confirmed(request)
     if request.method == "POST" and not is_confirmed:
         return redirect(build_confirmation_url(request, request.path))
-    form = PersonalTokenForm(request.POST or None, list_sites(membership))
+    build_form = partial(
+        PersonalTokenForm, sites=list_sites(membership), is_operator=bool(getattr(request.user, "is_operator", False))
+    )
+    form = build_form(request.POST or None)
     plain = ""
     if request.method == "POST" and form.is_valid():
         plain = create_token(request, membership, form)
-        form = PersonalTokenForm(None, list_sites(membership)) if plain else form
+        form = build_form(None) if plain else form
     context = {
         "account": membership.account,
         "form": form if is_confirmed else None,
@@ -126,7 +130,7 @@ def review_tokens(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke one of the person's own tokens."""
-    token = get_current_membership(request).personal_tokens.filter(pk=token_id).first()
+    token = get_stored_membership(request).personal_tokens.filter(pk=token_id).first()
     if token is None:
         raise Http404("No such token.")
     personal_token_revoke(token=token)

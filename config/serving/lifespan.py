@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection
 
 from accounts.security.secret_key import check_secret_key
 from config import process
+from config.serving import api_call_writer
 from links.public_urls import update_system_domain
 from links.redirect import click_deduplication, pausing
 from links.routing import link_cache
@@ -77,6 +78,7 @@ COMPONENTS: tuple[ServerComponent, ...] = (
     ),
     ServerComponent("commands", remote_commands.serve, remote_commands.stop),
     ServerComponent("live streams", live.reopen, live.close),
+    ServerComponent("API calls", api_call_writer.writer.start, api_call_writer.writer.stop),
 )
 
 

@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from tzlocal.windows_tz import tz_win
 
 import accounts.services
-from accounts.account_limits import get_account_limit
+from accounts.account_limits import get_account_limit, get_event_quota
+from accounts.plans.months import find_current_month
 from accounts.selectors import find_owner
 from links import link_statistics
 from links.clickmeter.answers import PlanSerializer, ProfileSerializer
@@ -26,7 +27,6 @@ from links.clickmeter.values import Json, parse_boolean, parse_optional_time, pa
 from links.models import Datapoint, Domain, ListEntry, ListKind, Status
 from links.services import scripts_and_lists as list_services
 from reports.query import Period
-from reports.quotas import find_current_month
 
 PROFILE_NAMES = ("firstName", "lastName", "companyName", "companyRole", "phone")
 UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # not limited here, but clients expect a number
@@ -58,18 +58,18 @@ class PlanViews(OperationViews):
 
     def retrieve(self, request: ApiRequest) -> Json:
         """Return the account's limits and what it has used this month."""
-        account, limits = request.account, request.account.limits
+        account = request.account
         start, end = find_current_month(request.now)
         row = link_statistics.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
         own = Domain.objects.filter(account=account, deleted=None)
         return write_answer(PlanSerializer, {
-            "name": limits.get("plan", "Unlimited"),
+            "name": account.plan.name if account.plan else "Unlimited",
             "recurring": True,
             "recurringPeriod": 1,
             "maximumDatapoints": get_account_limit(account, "datapoints"),
             "maximumGuests": get_account_limit(account, "guests"),
             "usedDatapoints": Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count(),
-            "monthlyEvents": account.monthly_events or UNLIMITED_EVENTS,
+            "monthlyEvents": get_event_quota(account) or UNLIMITED_EVENTS,
             "profileId": account.pk,
             "billingPeriodStart": start,
             "billingPeriodEnd": end,

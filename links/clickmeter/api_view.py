@@ -21,7 +21,9 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
+from accounts.api.throttles import admit_call
 from accounts.permissions import Bearer, find_bearer
+from accounts.plans.models import Api
 from accounts.security.client_ip import get_client_key
 from accounts.security.rate_limits import RateLimit, count_request
 from links.clickmeter.api_request import MAX_LIMIT, ApiRequest
@@ -172,6 +174,8 @@ class ClickMeterView(APIView):
         self.check_throttles(request)
         self.check_method(request)
         self.perform_authentication(request)
+        account = cast(Bearer, request.user).membership.account
+        admit_call(account.pk, Api.CLICKMETER, over_api_calls=account.over_api_calls)
         request.data  # noqa: B018 - read, since an invalid body is refused also where it does not count
         if None in kwargs.values():
             raise build_not_found_error()

@@ -115,7 +115,7 @@ def translate_error(error: Exception) -> ApiError | None:
     if isinstance(error, QueryRefused):
         return ApiError(400, str(error), "0010")
     if isinstance(error, APIException):
-        return ApiError(error.status_code, str(error.detail))
+        return ApiError(error.status_code, str(error.detail), wait=getattr(error, "wait", None))
     if isinstance(error, PermissionDenied):
         return ApiError(403, str(error))
     if isinstance(error, HashingBusy):

@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from accounts.api.management_view import BoundedJSONParser
 from accounts.api.throttles import AccountThrottle
 from accounts.permissions import SUSPENDED
+from accounts.plans.models import Api
 from reports.clickport.errors import MAX_BODY_BYTES, handle_error
 from reports.clickport.fields import Validated
 from sites import site_cache
@@ -65,6 +66,7 @@ class KeyRateThrottle(AccountThrottle):
     """A limit per key, so generous that only a runaway script reaches it."""
 
     limit_name = "clickport_per_minute"
+    api = Api.CLICKPORT
 
     def identify(self, request: Request) -> tuple[int | None, str]:
         key = get_key(request)

@@ -88,13 +88,43 @@ describe_account_sites = describe_view(
     build_responses(SITES),
     auth=[{}],
 )
+WHITELABEL_OPERATIONS = {
+    "sites": "the sites with their keys",
+    "usage": "this month's page views, of one site or of all",
+    "sites/create": "by hostname; site_id, sitekey and sitekey_admin",
+    "sites/update": "hostname, nickname or timezone",
+    "sites/delete": "its statistics are deleted later",
+    "sites/move": "from one guest to another one",
+    "users/find": "by user_id or username; both",
+    "users/create": "invites a guest to the site; a link to pass on if no mail could be sent",
+    "users/delete": "removes a user from the account",
+    "goals": "a line for each goal of the site: goal_id and name",
+    "goals/create": "views of the pages in href, without it what scripts send; goal_id",
+    "goals/update": "name, href or revenue",
+    "goals/delete": "a goal; its conversions count again when it is created anew",
+}
+WHITELABEL_PARAMETERS = {
+    "site_id": "a site",
+    "hostname": "of the site",
+    "nickname": "of the site",
+    "timezone": "of the site, such as Europe/Tallinn",
+    "user_id": "a user; the one who gets the site",
+    "from_user_id": "the user who had the site",
+    "username": "the e-mail address of a user",
+    "admin": "1: the user may change the site",
+    "goal_id": "a goal",
+    "name": "of the goal",
+    "href": "the path of the goal's page, * for anything",
+    "revenue": "what a conversion is worth; empty: what its event says",
+}
 describe_whitelabel = describe_view(
     "whitelabel",
-    "The sites of an account as XML, or its page views of this month as lines of text",
-    {"site_id": "usage: only of this site"},
+    "Sites, goals and users of an account, by its key",
+    WHITELABEL_PARAMETERS,
     (),
     {(200, "text/xml"): TEXT, (200, "text/plain"): TEXT},
-    parameters=[OpenApiParameter("operation", location="path", enum=["sites", "usage"])],
-    description="A rejected request is answered with the lines NOK, a number and a sentence.",
+    parameters=[OpenApiParameter("operation", location="path", enum=[*WHITELABEL_OPERATIONS])],
+    description="`sites` answers XML, all others lines of text: OK and what is listed here, or NOK, a number and a "
+    "sentence. " + " ".join(f"`{name}`: {meaning}." for name, meaning in WHITELABEL_OPERATIONS.items()),
     auth=[{"auth": []}],
 )

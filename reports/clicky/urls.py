@@ -4,8 +4,9 @@ from django.urls import path, re_path, reverse_lazy
 from django.views.generic import RedirectView
 
 from reports.clicky import deeplinks
-from reports.clicky.account_views import AccountSitesView, WhitelabelView
+from reports.clicky.account_views import AccountSitesView
 from reports.clicky.views import StatsView
+from reports.clicky.whitelabel import WhitelabelView
 
 app_name = "clicky"
 urlpatterns = [

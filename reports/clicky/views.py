@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.throttles import AccountThrottle
+from accounts.plans.models import Api
 from accounts.security.client_ip import get_client_key
 from reports.clicky import outputs
 from reports.clicky.errors import ClickyError, handle_error
@@ -83,6 +84,7 @@ class AddressThrottle(AccountThrottle):
     """The account's limit of requests a minute and address; the default where no key opened a site."""
 
     limit_name = "clicky_per_minute"
+    api = Api.CLICKY
 
     def identify(self, request: Request) -> tuple[int | None, str]:
         site = cast(SiteConfig | None, request.auth)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from PIL import Image, ImageDraw
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
-from accounts.mail import join_to_line
+from accounts.mail import build_headers, join_to_line
 from accounts.spreadsheets import BYTE_ORDER_MARK, format_csv
 from reports.digests.content import SiteDigest
 from reports.digests.models import DigestSubscription
@@ -43,7 +43,7 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
         body=render_to_string("digests/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],
-        headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+        headers=build_headers(brand.sender, stop),
     )
     mail.attach_alternative(render_to_string("digests/digest.html", context), "text/html")
     for digest in digests[:MAX_FULL_SITES]:

@@ -15,22 +15,29 @@ from accounts.notices.services import RETENTION as NOTICE_RETENTION
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.security.rate_limits import INVITATION_PAIR
 from accounts.sso.rules import KEY_DAYS
+from accounts.white_label.host_checks import get_target
+from accounts.white_label.images import MAX_BYTES as MAX_IMAGE_BYTES
+from accounts.white_label.images import MAX_PIXELS as MAX_IMAGE_PIXELS
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.requests import PERIODS
 from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.filters import FILTERS
+from reports.clicky.openapi import WHITELABEL_OPERATIONS, WHITELABEL_PARAMETERS
 from reports.clicky.stats_request import PARAMETERS
 from reports.clicky.types import STATS_TYPES
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
 from reports.docs import DocPage, build_reference_page
+from reports.onsite.services import SESSION
 from reports.openapi import MANAGEMENT_API, list_operations
 from reports.query.dimensions import DIMENSIONS
 from reports.query.filters import OPERATORS
 from reports.query.metrics import METRICS
 from sites.alerts.condition_registry import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
+from sites.services import MAX_SITES_AT_ONCE
 from sites.settings_fields import TRACKER_SETTINGS
+from sites.widget_settings import CHOICES, WidgetAudience
 from tracking.event import REASONS
 from tracking.state.salts import RETENTION_DAYS
 
@@ -70,6 +77,12 @@ def build_watching_context(request: HttpRequest) -> dict[str, object]:
     return {"conditions": CONDITIONS.values()}
 
 
+def build_widget_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about the on-site widget: the choices of its settings."""
+    choices = [(name, kind.values) for name, kind in CHOICES.items() if name != "open_to"]
+    return {"audiences": WidgetAudience.choices, "choices": choices, "hours": round(SESSION.total_seconds() / 3600)}
+
+
 def build_privacy_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about privacy: the settings of a site."""
     return {
@@ -102,6 +115,15 @@ def build_inbox_context(request: HttpRequest) -> dict[str, object]:
     }
 
 
+def build_white_label_context(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the page about white labels: where hosts lead to, and limits of images."""
+    return {
+        "target": get_target(),
+        "max_kilobytes": MAX_IMAGE_BYTES // 1024,
+        "max_megapixels": MAX_IMAGE_PIXELS // 1_000_000,
+    }
+
+
 def build_clickport_context(request: HttpRequest) -> dict[str, object]:
     """Build the context of the page about the query API."""
     return {
@@ -126,6 +148,8 @@ def build_clicky_context(request: HttpRequest) -> dict[str, object]:
         "aliases": [(alias, row.name) for row in STATS_TYPES for alias in row.aliases],
         "filters": [*FILTERS, "custom[key]"],
         "per_minute": DEFAULT_LIMITS["clicky_per_minute"],
+        "whitelabel_operations": WHITELABEL_OPERATIONS.items(),
+        "whitelabel_parameters": WHITELABEL_PARAMETERS.items(),
     }
 
 
@@ -165,6 +189,12 @@ LOOK = (
         build_dashboard_context,
     ),
     DocPage(
+        "widget",
+        "The on-site widget",
+        "A page's numbers on the page itself, for your team: badge, snippet, policy.",
+        build_widget_context,
+    ),
+    DocPage(
         "numbers",
         "Every number",
         "What each metric and dimension means, and when it is an estimate.",
@@ -187,6 +217,18 @@ LOOK = (
         "Single sign-on",
         "Let your people log in through your own OpenID provider, and through it only.",
         lambda _: {"key_days": KEY_DAYS},
+    ),
+    DocPage(
+        "agencies",
+        "Agencies and clients",
+        "Accounts of clients, all of their sites in one table, and sites that move.",
+        lambda _: {"clients": DEFAULT_LIMITS["clients"], "sites_at_once": MAX_SITES_AT_ONCE},
+    ),
+    DocPage(
+        "white-label",
+        "White label",
+        "Your own hosts, logo, colours and sender in place of ours.",
+        build_white_label_context,
     ),
     DocPage(
         "watching",

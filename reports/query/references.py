@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from goals.models import Goal, Segment
-from goals.predicates import Filter, build_predicate
+from goals.predicates import Filter, build_predicate, is_one_of
 from reports.query import filters
 from reports.query.context import QueryGoal
 from reports.query.errors import QueryRefused
@@ -19,7 +19,8 @@ GoalValue = tuple[Decimal, str]  # value of one conversion and its currency ("" 
 
 
 class GoalSource(Protocol):
-    """Loads the goals and segments of sites, as filter JSON by id."""
+    """Loads the goals and segments of sites, as filter JSON by id. The filter of a goal restricts it to its own site,
+    where there are several."""
 
     def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Filter]: ...
 
@@ -35,7 +36,11 @@ class StoredGoals:
     """The goals and segments that are stored for the sites."""
 
     def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Filter]:
-        return {goal.pk: build_predicate(goal) for goal in Goal.objects.filter(site_id__in=sites, active=True)}
+        """Return the filters of the active goals. Of several sites, each goal is reached on its own site only."""
+        goals = Goal.objects.filter(site_id__in=sites, active=True)
+        if len(sites) == 1:
+            return {goal.pk: build_predicate(goal) for goal in goals}
+        return {goal.pk: {"and": [is_one_of("site", str(goal.site_id)), build_predicate(goal)]} for goal in goals}
 
     def load_counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
         """Return the ids of the goals that the metric `conversions` counts unless the filter requires others."""

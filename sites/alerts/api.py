@@ -26,6 +26,7 @@ from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer, re
 from accounts.audit.repetition import record_shown
 from accounts.models import WRITE, Area
 from accounts.permissions import Bearer, find_membership, membership_may
+from sites.alerts.billing import TEST_PLACE
 from sites.alerts.channel_trial import ask_to_confirm, test_message_send
 from sites.alerts.condition_registry import CONDITIONS, AlertCondition
 from sites.alerts.forms import AlertForm, check_target
@@ -153,22 +154,8 @@ class AlertFilters(FilterSet):
     enabled = BooleanFilter()
 
 
-class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
-    """The channels that alerts of the account are sent to."""
-
-    area = Area.MONITORING
-    noun, plural = "a channel", "channels"
-    queryset = Channel.objects.none()
-    serializer_class = ChannelSerializer
-    filterset_class = ChannelFilters
-    lookup_url_kwarg = "channel_id"
-    missing = "No such channel."
-
-    def get_queryset(self) -> QuerySet[Channel]:
-        return self.get_membership("edit").account.channels.select_related("account")
-
-    def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
-        self.save_row(serializer, Channel(account=self.get_membership("edit").account))
+class ChannelActions(ResourceViews[Channel]):
+    """What can be done with channels: change and delete one, try it, show and replace the secret of a webhook."""
 
     def perform_update(self, serializer: BaseSerializer[Channel]) -> None:
         self.save_row(serializer, require_instance(serializer))
@@ -191,11 +178,57 @@ class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
         responses=describe_responses(200, MessageOutcomeSerializer, is_post=True),
     )
     @action(detail=True, methods=["post"])
-    def test(self, request: Request, channel_id: int) -> Response:
+    def test(self, request: Request, **ids: object) -> Response:
         """Send a test message now and report the outcome."""
         channel = self.get_object()
-        message, arrived = test_message_send(channel=channel, place=str(channel.account), now=timezone.now())
+        place = str(channel.account) if channel.account is not None else TEST_PLACE
+        message, arrived = test_message_send(channel=channel, place=place, now=timezone.now())
         return Response({"done": arrived, "message": message})
+
+    @extend_schema(summary="Show a webhook's secret", responses=describe_responses(200, ChannelSecretSerializer))
+    @action(detail=True, read_right=WRITE)
+    def secret(self, request: Request, **ids: object) -> Response:
+        """Show the secret that webhooks are signed with."""
+        channel = self.get_webhook()
+        record_shown("webhook_secret.shown", channel, channel.secret)
+        return Response({"secret": channel.secret})
+
+    @extend_schema(
+        summary="Replace a webhook's secret",
+        request=None,
+        responses=describe_responses(200, ChannelSecretSerializer, is_post=True),
+    )
+    @secret.mapping.post
+    def replace_secret(self, request: Request, **ids: object) -> Response:
+        """Replace the secret; receivers with the old one then reject what they are sent."""
+        channel = self.get_webhook()
+        channel_secret_replace(channel=channel)
+        return Response({"secret": channel.secret})
+
+    def get_webhook(self) -> Channel:
+        """Fetch the channel. Raises Http404 unless it is a webhook, since others are not signed."""
+        channel = self.get_object()
+        if channel.kind != ChannelKind.WEBHOOK:
+            raise Http404(self.missing)
+        return channel
+
+
+class ChannelViews(ChannelActions, ModelViewSet[Channel]):
+    """The channels that alerts of the account are sent to."""
+
+    area = Area.MONITORING
+    noun, plural = "a channel", "channels"
+    queryset = Channel.objects.none()
+    serializer_class = ChannelSerializer
+    filterset_class = ChannelFilters
+    lookup_url_kwarg = "channel_id"
+    missing = "No such channel."
+
+    def get_queryset(self) -> QuerySet[Channel]:
+        return self.get_membership("edit").account.channels.select_related("account")
+
+    def perform_create(self, serializer: BaseSerializer[Channel]) -> None:
+        self.save_row(serializer, Channel(account=self.get_membership("edit").account))
 
     @extend_schema(
         summary="Ask to confirm an e-mail address",
@@ -210,33 +243,6 @@ class ChannelViews(ResourceViews[Channel], ModelViewSet[Channel]):
             return Response({"done": False, "message": f"{channel} needs no confirmation."})
         message, sent = ask_to_confirm(channel)
         return Response({"done": sent, "message": message})
-
-    @extend_schema(summary="Show a webhook's secret", responses=describe_responses(200, ChannelSecretSerializer))
-    @action(detail=True, read_right=WRITE)
-    def secret(self, request: Request, channel_id: int) -> Response:
-        """Show the secret that webhooks are signed with."""
-        channel = self.get_webhook()
-        record_shown("webhook_secret.shown", channel, channel.secret)
-        return Response({"secret": channel.secret})
-
-    @extend_schema(
-        summary="Replace a webhook's secret",
-        request=None,
-        responses=describe_responses(200, ChannelSecretSerializer, is_post=True),
-    )
-    @secret.mapping.post
-    def replace_secret(self, request: Request, channel_id: int) -> Response:
-        """Replace the secret; receivers with the old one then reject what they are sent."""
-        channel = self.get_webhook()
-        channel_secret_replace(channel=channel)
-        return Response({"secret": channel.secret})
-
-    def get_webhook(self) -> Channel:
-        """Fetch the channel. Raises Http404 unless it is a webhook, since others are not signed."""
-        channel = self.get_object()
-        if channel.kind != ChannelKind.WEBHOOK:
-            raise Http404(self.missing)
-        return channel
 
 
 class AlertViews(SiteResource[Alert], ModelViewSet[Alert]):

@@ -7,8 +7,8 @@ ALERT_SUBJECTS = (
         name="channel",
         label="Channel",
         account="account_id",
-        verbs=("created", "changed", "deleted", "confirmed", "stopped", "tested"),
-        shown=frozenset(("kind", "name", "enabled", "quiet_from", "quiet_until", "switched_off")),
+        verbs=("created", "changed", "deleted", "confirmed", "stopped", "tested", "delivery_repeated"),
+        shown=frozenset(("kind", "name", "enabled", "quiet_from", "quiet_until", "switched_off", "delivery")),
         ignored=frozenset(("failing_since", "confirmed")),
     ),
     AuditSubject(

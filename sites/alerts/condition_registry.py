@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
+from accounts.account_limits import compute_quota_share, get_event_quota
 from accounts.models import Account
+from accounts.plans.monthly_use import build_event_use
 from sites.alerts.models import Alert
 
 
@@ -66,9 +68,9 @@ def evaluate_quota(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Return a notification if the used part of the month's quota has reached the alert's percentage, or 100 %."""
     account = Account.objects.get(pk=alert.site.account_id)
     month = f"{now:%Y-%m}"
-    if not account.monthly_events or not account.events_counted or f"{account.events_counted:%Y-%m}" != month:
+    if not get_event_quota(account) or not account.events_counted or f"{account.events_counted:%Y-%m}" != month:
         return []
-    share = account.quota_share
+    share = compute_quota_share(account)
     level = 100 if share >= 100 else int(alert.parameters["percent"])
     notified_level = alert.memory.get("notified", 0) if alert.memory.get("month") == month else 0
     alert.memory = {"month": month, "notified": max(notified_level, level if share >= level else 0)}
@@ -79,18 +81,18 @@ def evaluate_quota(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
 
 def build_quota_notification(alert: Alert, account: Account, level: int, month: str) -> AlertNotification:
     """Build the notification that `level` percent of the quota are used."""
-    used, quota = account.events_used, account.monthly_events
+    used, quota, share = account.events_used, get_event_quota(account), compute_quota_share(account)
     payload = {
         "event": "quota", "site_id": alert.site_id, "account_id": account.pk, "used": used, "quota": quota,
-        "percent": account.quota_share,
+        "percent": share,
     }  # fmt: skip
     text = f"{account} has recorded {used:,} of its {quota:,} events of this month."
     if level >= 100:
-        text += " Nothing more is recorded until the month ends (UTC)."
+        text += f" {build_event_use(account).consequence}"
         return AlertNotification(f"quota-{alert.pk}-{month}-100", f"{account}: the quota is used up", text, payload)
-    subject = f"{account}: {account.quota_share} % of the quota is used"
+    subject = f"{account}: {share} % of the quota is used"
     return AlertNotification(
-        f"quota-{alert.pk}-{month}-{level}", subject, text + " Events above the quota are rejected.", payload
+        f"quota-{alert.pk}-{month}-{level}", subject, f"{text} {build_event_use(account).consequence}", payload
     )
 
 

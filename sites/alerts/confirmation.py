@@ -55,20 +55,20 @@ def confirmation_send(*, channel: Channel) -> None:
     Raises ValidationError above the limits for the account and for the address, and OSError when the mail server
     cannot be reached.
     """
-    maximum = get_account_limit(channel.account, "invitations_per_day")
+    maximum = get_account_limit(channel.owner, "invitations_per_day")
     if rate_limits.count_attempt(
         (rate_limits.RateLimit("channel-confirm-account", maximum, DAY), str(channel.account_id))
     ):
         raise ValidationError(f"This account may have {maximum} addresses confirmed a day. Try again tomorrow.")
     if rate_limits.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was sent several confirmation mails today. Try again tomorrow.")
-    brand = simplify_brand_name(load_brand(channel.account))
+    brand = simplify_brand_name(load_brand(channel.owner))
     token = create_token(channel, CODE_SALT if brand.white_label else CONFIRM_SALT)
     mail.send(
         to=channel.target,
         template="alerts/channel_confirmation.txt",
         brand=brand,
-        account_name=simplify_name(str(channel.account)),
+        account_name=simplify_name(str(channel.owner)),
         link=brand.base_url + reverse("alerts:channel-confirm", args=[token]),
         confirmation_code=build_code(token) if brand.white_label else "",
         days=CONFIRM_LINK_LIFETIME.days,
@@ -77,7 +77,7 @@ def confirmation_send(*, channel: Channel) -> None:
 
 def build_stop_link(channel: Channel) -> str:
     """Build the URL at which the recipient of the channel's e-mail stops its messages."""
-    return f"{load_brand(channel.account).base_url}/channels/stop/{create_token(channel, STOP_SALT)}"
+    return f"{load_brand(channel.owner).base_url}/channels/stop/{create_token(channel, STOP_SALT)}"
 
 
 def create_token(channel: Channel, salt: str) -> str:

@@ -18,21 +18,31 @@ from zoneinfo import ZoneInfo
 from django.core.mail import EmailMessage
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from accounts.audit.recording import record_action
 from accounts.branding import load_brand
-from accounts.mail import join_to_line
-from accounts.notices.kinds import CHANNEL_STOPPED, DELIVERY_FAILED
+from accounts.mail import build_headers, join_to_line
+from accounts.notices.kinds import BILLING_AWAY, BILLING_LOST, CHANNEL_STOPPED, DELIVERY_FAILED
 from accounts.notices.services import notify
 from accounts.run_each import run_each
-from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
+from sites.alerts.models import (
+    MAX_BILLING_AGE,
+    MAX_DELIVERY_AGE,
+    Channel,
+    ChannelKind,
+    Delivery,
+    DeliveryState,
+)
 from sites.alerts.transports import SENDERS, DeliveryFailed, Send
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 
 log = logging.getLogger(__name__)
 RETRY_PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800, 3600)]
 MIN_CLAIM = timedelta(minutes=2)
-GIVE_UP_AFTER = timedelta(days=1)
+SWITCH_OFF_AFTER = timedelta(days=1)  # of failures in a row
+TELL_OPERATORS_AFTER = timedelta(hours=1)  # of failures in a row of a webhook of theirs
+INSTALLATION = 0  # in place of an account, for what is sent to the operator's billing system
 MAX_RUNNING = 40  # deliveries that are sent at the same time
 MAX_PER_ACCOUNT = 8
 MAX_MAILS, MAX_MAILS_PER_ACCOUNT = 4, 1  # few, since a mail is lost if its worker dies while sending it
@@ -79,23 +89,28 @@ def deliver_due(*, now: datetime) -> int:
 
 
 def select_due(now: datetime) -> QuerySet[Delivery]:
-    """Select the deliveries that may be sent now."""
+    """Select the deliveries that may be sent now, with their account as `owner`."""
     unsent = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
-    return Delivery.objects.filter(unsent, next_try__lte=now, channel__in=Channel.objects.usable())
+    due = Delivery.objects.filter(unsent, next_try__lte=now, channel__in=Channel.objects.usable())
+    return due.annotate(owner=Coalesce("channel__account_id", INSTALLATION))
+
+
+def is_too_old(now: datetime) -> Q:
+    """Build the condition on deliveries that are not tried again."""
+    of_account = Q(channel__account__isnull=False, created__lte=now - MAX_DELIVERY_AGE)
+    return of_account | Q(channel__account=None, created__lte=now - MAX_BILLING_AGE)
 
 
 def give_up_lost(now: datetime) -> None:
     """Give up deliveries that will not be sent: mails whose worker died while sending, since a retry could send them
-    twice; webhooks whose workers died for a day; what waited a day for a channel that is off or not confirmed."""
+    twice; webhooks whose workers died each time; what waited too long for a channel that is off or not confirmed."""
     lost = Delivery.objects.filter(state=DeliveryState.SENDING, next_try__lte=now)
-    old = now - GIVE_UP_AFTER
-    blocked = Delivery.objects.filter(state=DeliveryState.WAITING, created__lte=old).exclude(
-        channel__in=Channel.objects.usable()
-    )
+    old = is_too_old(now)
+    blocked = Delivery.objects.filter(old, state=DeliveryState.WAITING).exclude(channel__in=Channel.objects.usable())
     for rows, reason in (
         (lost.filter(channel__kind=ChannelKind.EMAIL), "The worker ended while it was sent; it may have arrived."),
-        (lost.filter(created__lte=old), "The worker ended each time while it was sent."),
-        (blocked, "Its channel was off or not confirmed for a day."),
+        (lost.filter(old), "The worker ended each time while it was sent."),
+        (blocked, "Its channel was off or not confirmed for too long."),
     ):
         keys = list(rows.values_list("pk", flat=True))
         Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
@@ -106,9 +121,13 @@ def notify_of_failures(keys: Sequence[UUID]) -> None:
     """Tell the managers of the accounts that deliveries were given up."""
     failed = Delivery.objects.filter(pk__in=keys).select_related("channel__account", "alert")
     for delivery in failed.order_by("created")[:MAX_FAILURE_NOTICES]:
+        account, key = delivery.channel.account, str(delivery.pk)
         about = {"subject": delivery.subject, "channel": delivery.channel.name, "error": delivery.error}
         page = {"site_id": delivery.alert.site_id} if delivery.alert else {}
-        notify(DELIVERY_FAILED, {**about, **page}, account=delivery.channel.account, key=str(delivery.pk))
+        if account is None:
+            notify(BILLING_LOST, about, account=None, key=key)
+        else:
+            notify(DELIVERY_FAILED, {**about, **page}, account=account, key=key)
 
 
 def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[PreparedDelivery]]:
@@ -119,7 +138,7 @@ def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[Prepar
         (select_due(now).filter(is_mail), mail_slots),
         (select_due(now).filter(~is_mail), slots),
     ):
-        chosen = choose_rows(rows, "channel__account_id", "next_try", free)
+        chosen = choose_rows(rows, "owner", "next_try", free)
         claimed = run_each(chosen, lambda row: (row[1], claim_delivery(row[0], now)), what="Delivery")
         jobs += [Job(account_id, message.delivery.pk, message) for account_id, message in claimed if message]
     for job in jobs:
@@ -184,13 +203,14 @@ def deliver(delivery: Delivery, now: datetime) -> bool:
     if message is None:
         return False
     result = asyncio.run(send_prepared(message))
-    return record_result(FinishedJob(Job(delivery.channel.account_id, delivery.pk, message), result, now))
+    owner = delivery.channel.account_id or INSTALLATION
+    return record_result(FinishedJob(Job(owner, delivery.pk, message), result, now))
 
 
 def find_quiet_end(channel: Channel, now: datetime) -> datetime | None:
     """Return when the channel's quiet hours end, if `now` lies in them; they may cross midnight."""
     start, end = channel.quiet_from, channel.quiet_until
-    if start is None or end is None or start == end:
+    if start is None or end is None or start == end or channel.account is None:
         return None
     local = now.astimezone(ZoneInfo(channel.account.timezone))
     clock = local.time().replace(tzinfo=None)
@@ -207,7 +227,8 @@ def record_success(delivery: Delivery, now: datetime) -> None:
 
 
 def record_failure(delivery: Delivery, error: str, now: datetime, *, internal: bool = False) -> None:
-    """Schedule the next try; after a day of consecutive failures switch the channel off and mail the owners.
+    """Schedule the next try; after a day of consecutive failures switch the channel off and mail the owners. A webhook
+    of the operator is never switched off: operators are told after an hour.
 
     An `internal` failure, such as a mail server that is down, does not count against the channel.
     """
@@ -217,14 +238,18 @@ def record_failure(delivery: Delivery, error: str, now: datetime, *, internal: b
         return
     Channel.objects.filter(pk=channel.pk, failing_since=None).update(failing_since=now)
     channel.refresh_from_db()
-    if channel.failing_since and now - channel.failing_since >= GIVE_UP_AFTER:
+    failing_for = now - (channel.failing_since or now)
+    if channel.account is not None and failing_for >= SWITCH_OFF_AFTER:
         switch_off(channel, error)
+    elif channel.account is None and failing_for >= TELL_OPERATORS_AFTER:
+        key = f"{channel.pk}:{channel.failing_since:%Y-%m-%dT%H:%M:%S}"
+        notify(BILLING_AWAY, {"channel": channel.name, "error": error}, account=None, key=key)
 
 
 def schedule_next_try(key: UUID, attempts: int, error: str, now: datetime) -> None:
-    """Schedule the next try of a failed delivery, or give it up a day after it was created."""
+    """Schedule the next try of a failed delivery, or give it up if it is too old."""
     row = Delivery.objects.filter(pk=key)
-    expired = row.filter(created__lte=now - GIVE_UP_AFTER).exists()
+    expired = row.filter(is_too_old(now)).exists()
     row.update(
         state=DeliveryState.FAILED if expired else DeliveryState.WAITING,
         next_try=now + find_pause(attempts),
@@ -246,8 +271,8 @@ def switch_off(channel: Channel, error: str) -> None:
         if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
             return
         record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})
-        notify(CHANNEL_STOPPED, {"channel": channel.name, "error": error}, account=channel.account)
-    owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
+        notify(CHANNEL_STOPPED, {"channel": channel.name, "error": error}, account=channel.owner)
+    owners = channel.owner.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
-    subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender
-    EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)
+    subject, sender = join_to_line(f"Channel “{channel.name}” was switched off"), load_brand(channel.owner).sender
+    EmailMessage(subject, text, sender, list(owners), headers=build_headers(sender)).send(fail_silently=True)

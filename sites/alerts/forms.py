@@ -60,12 +60,21 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, object]:
         data = super().clean() or {}
-        if data.get("kind"):
+        if kind := data.get("kind") or self.instance.kind:
             try:
-                check_target(data["kind"], data.get("target", ""), bool(data.get("enabled")))
+                check_target(kind, data.get("target", ""), bool(data.get("enabled")))
             except forms.ValidationError as error:
                 self.add_error(None, error)
         return data
+
+
+class BillingWebhookForm(ChannelForm):
+    """Form of a webhook of the operator's billing system."""
+
+    class Meta:
+        model = Channel
+        fields = ("name", "target", "enabled")
+        labels = {"target": "Address"}
 
 
 class AlertForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.db import models
 
+from accounts.models import Account
 from accounts.security.encrypted_fields import EncryptedCharField
 from accounts.validators import build_choice_check
 
@@ -21,20 +23,29 @@ class ChannelKind(models.TextChoices):
 USABLE = ~models.Q(kind=ChannelKind.EMAIL) | models.Q(confirmed__isnull=False)
 
 
+MAX_DELIVERY_AGE = timedelta(days=1)  # until when a delivery is tried again
+MAX_BILLING_AGE = timedelta(days=7)  # of those to the operator's billing system, because they are invoices
+
+
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def usable(self) -> ChannelQuerySet:
         """Select channels that may be sent to: switched on, and confirmed if they are e-mail addresses."""
         return self.filter(USABLE, enabled=True)
 
+    def of_installation(self) -> ChannelQuerySet:
+        """Select the webhooks of the operator's billing system."""
+        return self.filter(account=None)
+
 
 class Channel(models.Model):
-    """Where notifications are sent: an e-mail address or a webhook.
+    """Where notifications are sent: an e-mail address or a webhook. Without an account it is a webhook of the
+    operator's billing system (`sites.alerts.billing`).
 
     Until its recipient has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to confirm.
     `failing_since` is the first of consecutive failures; after a day of them the channel is switched off.
     """
 
-    account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="channels")
+    account = models.ForeignKey("accounts.Account", models.CASCADE, null=True, blank=True, related_name="channels")
     kind = models.CharField(max_length=10, choices=ChannelKind.choices)
     name = models.CharField(max_length=120)
     target = EncryptedCharField(max_length=2000, help_text="An e-mail address, or the https:// address of a hook")
@@ -50,7 +61,13 @@ class Channel(models.Model):
     objects = ChannelQuerySet.as_manager()
 
     class Meta:
-        constraints = [build_choice_check("kind", ChannelKind, "channel_kind_is_known")]
+        constraints = [
+            build_choice_check("kind", ChannelKind, "channel_kind_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(account__isnull=False) | models.Q(kind=ChannelKind.WEBHOOK),
+                name="channel_of_installation_is_webhook",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"
@@ -62,6 +79,12 @@ class Channel(models.Model):
             return str(self.target)
         host = urlsplit(self.target).hostname or ""
         return f"{host}/…" if host else ""
+
+    @property
+    def owner(self) -> Account:
+        """The account of a channel that has one, as all e-mail channels do."""
+        assert self.account is not None, "a webhook of the installation has no account"
+        return self.account
 
     @property
     def waits_for_confirmation(self) -> bool:

@@ -23,10 +23,12 @@ from accounts.run_each import run_each
 from accounts.services import account_lock
 from sites.alerts.condition_registry import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address
-from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
+from sites.alerts.models import Alert, Channel, ChannelKind, Delivery, DeliveryState
+from sites.models import Site
 from sites.outbound import OutboundError, check_host
 
 WEBHOOK_KIND = "webhook-secret"  # of exposed keys (`accounts.revocation`)
+BILLING_LOG_AGE = timedelta(days=90)
 
 
 @transaction.atomic
@@ -34,18 +36,20 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
     """Store a channel; switching it on again deletes the reason why it was switched off.
 
     An e-mail channel stays confirmed while its address does not change; a new address is confirmed if it is a member's.
-    Raises ValidationError for a hook that may not be reached from here, and above the limit of channels.
+    Raises ValidationError for a hook that may not be reached from here, and above the limit of channels, which the
+    webhooks of the operator do not have.
     """
     before = Channel.objects.select_for_update().filter(pk=channel.pk).first() if channel.pk else None
     stored = read_fields(channel)
-    if before is None:
-        account_lock(channel.account)
-        used = Channel.objects.filter(account=channel.account).count()
-        check_limit(channel.account, "channels", used=used, field="name", what="channels")
+    account = channel.account
+    if before is None and account is not None:
+        account_lock(account)
+        used = Channel.objects.filter(account=account).count()
+        check_limit(account, "channels", used=used, field="name", what="channels")
     if channel.enabled and channel.kind != ChannelKind.EMAIL:
         check_webhook(channel)
     if before is None or (before.kind, before.target) != (channel.kind, channel.target):
-        member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.account, channel.target)
+        member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.owner, channel.target)
         channel.confirmed = (now or timezone.now()) if member else None
     else:
         channel.confirmed = before.confirmed  # what the caller read may have been confirmed for another address
@@ -220,6 +224,40 @@ def end_channel(channel: Channel, now: datetime) -> None:
     reason = "Switched off: the person it mails to left the account."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
     record_action("channel.stopped", channel, changes={"switched_off": (None, reason)})
+
+
+def alert_channels_clear(site: Site) -> None:
+    """Take the channels of a moved site's alerts away: they belong to the account that it left."""
+    for alert in site.alerts.all():
+        alert.channels.clear()
+
+
+def billing_event_queue(*, event: str, key: str, text: str, payload: Mapping[str, object], now: datetime) -> int:
+    """Queue an event for every webhook of the operator's billing system; returns to how many it is new.
+
+    `key` names what happened: no webhook gets the same twice.
+    """
+    notification = AlertNotification(key=key, subject=event, text=text, payload={"event": event, **payload})
+    channels = Channel.objects.usable().of_installation().order_by("pk")
+    queued = [delivery_queue(channel=channel, notification=notification, now=now) for channel in channels]
+    return sum(delivery is not None for delivery in queued)
+
+
+@transaction.atomic
+def billing_delivery_repeat(*, delivery: Delivery, now: datetime) -> bool:
+    """Have a delivery that was given up tried once more, with the same id; returns False for any other."""
+    rows = Delivery.objects.filter(pk=delivery.pk, channel__account=None, state=DeliveryState.FAILED)
+    if not rows.update(state=DeliveryState.WAITING, next_try=now):
+        return False
+    record_action("channel.delivery_repeated", delivery.channel, changes={"delivery": (None, str(delivery.pk))})
+    return True
+
+
+def billing_deliveries_clear(*, now: datetime) -> int:
+    """Delete what was sent to billing systems long ago, or given up; returns how many rows."""
+    ended = (DeliveryState.SENT, DeliveryState.FAILED)
+    old = Delivery.objects.filter(channel__account=None, state__in=ended, created__lt=now - BILLING_LOG_AGE)
+    return old.delete()[0]
 
 
 MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", find_ending_channels, end_channel)

@@ -19,7 +19,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from accounts.branding import load_brand
-from accounts.mail import join_to_line
+from accounts.mail import build_headers, join_to_line
 from sites.alerts.confirmation import build_stop_link
 from sites.alerts.models import ChannelKind, Delivery
 from sites.outbound import OutboundError, OutboundNotSent, fetch_async
@@ -53,7 +53,7 @@ async def send_email(message: EmailMultiAlternatives) -> None:
 
 def build_email(delivery: Delivery) -> EmailMultiAlternatives:
     """Build the mail of a message as text and HTML, from the account's brand and with a link that stops such mails."""
-    brand, stop = load_brand(delivery.channel.account), build_stop_link(delivery.channel)
+    brand, stop = load_brand(delivery.channel.owner), build_stop_link(delivery.channel)
     site = delivery.alert.site if delivery.alert else None
     zone = site.timezone if site else "UTC"
     context = {"delivery": delivery, "brand": brand, "site_id": site.pk if site else None, "stop": stop, "zone": zone}
@@ -62,7 +62,7 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
         body=render_to_string("alerts/mail.txt", context).strip() + "\n",
         from_email=brand.sender,
         to=[delivery.channel.target],
-        headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+        headers=build_headers(brand.sender, stop),
     )
     message.attach_alternative(render_to_string("alerts/mail.html", context), "text/html")
     return message

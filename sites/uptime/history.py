@@ -126,6 +126,20 @@ def compute_uptime_of_each(monitors: Sequence[Monitor], edges: Sequence[datetime
     }
 
 
+def measure_watched_time(monitors: Sequence[Monitor], start: datetime, end: datetime) -> dict[int, tuple[float, float]]:
+    """Measure the seconds of [start, end) that were watched, and how many of them down, by monitor.
+
+    It reads no response times, so it is for lists of many monitors. `end` must not be in the future.
+    """
+    overlapping = Q(end__isnull=True) | Q(end__gt=start)
+    incidents = defaultdict[int, list[Incident]](list)
+    for incident in Incident.objects.filter(overlapping, monitor__in=monitors, start__lt=end):
+        incidents[incident.monitor_id].append(incident)
+    watched = load_watched_intervals(monitors, start, end)
+    down = {monitor.pk: find_down_intervals(incidents[monitor.pk], watched[monitor.pk]) for monitor in monitors}
+    return {pk: (sum_overlap(watched[pk], start, end), sum_overlap(down[pk], start, end)) for pk in down}
+
+
 def compute_figures(
     hours: list[UptimeHour], watched: list[Interval], down: list[Interval], start: datetime, end: datetime
 ) -> UptimeFigures:

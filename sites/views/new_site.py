@@ -40,6 +40,12 @@ def list_managed_accounts(request: HttpRequest) -> list[Account]:
     return sorted(managed, key=lambda account: account.pk != current)
 
 
+def may_add_sites(request: HttpRequest) -> bool:
+    """Return whether there is an account in which the user may create sites. Who manages those of clients manages the
+    agency's, so they need not be listed."""
+    return any(membership_may(membership, "manage") for membership in list_memberships(request.user, clients=[]))
+
+
 @login_required
 def create_site(request: HttpRequest) -> HttpResponse:
     """Show the form of a new site, or create the site and continue with its tracking code."""

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from accounts.branding import load_brand
+from accounts.branding import find_script_host
 from accounts.forms import add_errors
 from accounts.models import HostClaim, Purpose
 from accounts.selectors import find_claim
@@ -62,7 +62,7 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
 
 def get_snippet_host(request: HttpRequest, site: Site) -> str:
     """Return the host in the site's snippet: the account's own one if it has one, else the host of this request."""
-    return load_brand(site.account).host or request.get_host()
+    return find_script_host(site.account) or request.get_host()
 
 
 def find_domain_claim(site: Site) -> HostClaim | None:

@@ -4,7 +4,17 @@ import { build } from "esbuild";
 
 const FOLDER = new URL("./", import.meta.url).pathname;
 /** Paths from this folder, as templates name them in `{% script_module %}`. */
-const ENTRIES = ["api-reference.js", "app.js", "links/editor.js", "links/live.js", "links/toolbox.js", "spy/page.js"];
+const ENTRIES = [
+  "api-reference.js",
+  "app.js",
+  "links/editor.js",
+  "links/live.js",
+  "links/toolbox.js",
+  "onsite/frame.js",
+  "onsite/settings.js",
+  "onsite/window.js",
+  "spy/page.js",
+];
 
 /** @returns {Promise<Object<string, string>>} content by path from static/ */
 export async function buildPageScripts() {

@@ -1,4 +1,5 @@
-// Builds the tracker: bundles and minifies the sources into core.min.js and the parts that it loads on demand.
+// Builds the tracker: bundles and minifies the sources into core.min.js and the parts that it loads on demand,
+// and the script of the on-site widget's badge.
 // built.json tells from which sources, so that a test recognizes a stale build without npm.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -6,7 +7,7 @@ import { build } from "esbuild";
 import { minify } from "terser";
 
 const SOURCES = new URL("src/", import.meta.url);
-const NAMES = ["core", "form", "heat", "keep", "media", "widget"];
+const NAMES = ["core", "form", "heat", "keep", "media", "onsite", "widget"];
 
 /** @returns {Promise<Object<string, string>>} content by path from static/ */
 export async function buildTracker() {

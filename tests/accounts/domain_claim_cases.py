@@ -19,10 +19,11 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.models import Account, HostClaim, Purpose, User
-from accounts.services import account_brand_set
+from accounts.services import account_brand_set, account_create
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
+from sites.site_moves import site_move
 from tests.conftest import PASSWORD
 from tests.support import asgi
 from tests.support.endpoints import list_stored_rows
@@ -122,6 +123,18 @@ def old_domain_checked(who: Claimant, host: str) -> str:
     return answer.content.decode()
 
 
+def site_moved(who: Claimant, host: str) -> str:
+    """Move a site from another account of the same person; it stands in the table since before hosts were claimed."""
+    other = account_create(name="Second", owner=who.user)
+    newest = Site.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    site = Site.objects.create(pk=newest + 1, account=other, domain=host)
+    try:
+        site_move(site=site, account=who.account)
+    except ValidationError as error:
+        return " ".join(error.messages)
+    return ""
+
+
 WAYS: dict[str, Way] = {
     "links form": Way(Purpose.LINKS, "domain_create", posted("/links/domains", name="HOST")),
     "POST /clickmeter/domains": Way(
@@ -136,6 +149,7 @@ WAYS: dict[str, Way] = {
     ),
     "POST /api/v1/sites": Way(Purpose.SITE, "_claim_domain", sent("POST", "/api/v1/sites", "domain")),
     "PATCH /api/v1/sites": Way(Purpose.SITE, "_claim_domain", sent("PATCH", "/api/v1/sites/SITE", "domain")),
+    "moved site": Way(Purpose.SITE, "move_domain_claim", site_moved),
 }
 
 

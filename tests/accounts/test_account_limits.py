@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.account_limits import DEFAULT_LIMITS, check_limit, get_account_limit
 from accounts.models import Account
+from accounts.services.plans import plan_create
 from sites.models import Site
 from sites.services import site_create
 
@@ -48,15 +49,16 @@ def run(*words: object) -> str:
 
 def test_an_operator_sets_and_lists_limits_with_a_command(account: Account, site: Site) -> None:
     assert "sites: 2,000 sites\n" in run(account.pk)
+    plan_create(name="Pro")
     output = run(account.name, "sites=1", "clicky_per_minute=0", "plan=Pro")
     assert "sites: 1 sites (default: 2,000)" in output and "plan: Pro" in output
     account.refresh_from_db()
-    assert account.limits == {"sites": 1, "clicky_per_minute": 0, "plan": "Pro"}
+    assert account.limits == {"sites": 1, "clicky_per_minute": 0} and str(account.plan) == "Pro"
     with pytest.raises(ValidationError, match="This account may have 1 sites"):
         site_create(account=account, domain="second.example")
     run(account.pk, "sites=default", "plan=default")
     account.refresh_from_db()
-    assert account.limits == {"clicky_per_minute": 0}
+    assert account.limits == {"clicky_per_minute": 0} and account.plan is None
     site_create(account=account, domain="second.example")
 
 
@@ -69,7 +71,9 @@ def test_an_operator_sets_and_lists_limits_with_a_command(account: Account, site
         ("sites=many", "not “many”"),
         ("sites=9999999999", "not “9999999999”"),
         ("sites", "Write NAME=NUMBER, such as sites=5000, not sites."),
-        (f"plan={'x' * 61}", "The name of a plan has 1 to 60 characters."),
+        ("plan=Pro", "There is no plan “Pro”; there are: none."),
+        ("events_refused_at=99", "is a percentage from 100 to 1,000, or 0 for never, not “99”."),
+        ("monthly_events=1000000000001", "from 0 to 1,000,000,000,000, not"),
     ],
 )
 def test_an_invalid_limit_in_the_command_changes_nothing(account: Account, change: str, sentence: str) -> None:

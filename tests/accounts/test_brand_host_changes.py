@@ -80,6 +80,21 @@ def test_no_program_changes_the_host(branded: Account, alice: User, adam: User) 
     assert read_brand() == {"host": HOST, "name": "Alice Numbers"} and mail.outbox == []
 
 
+def test_the_host_of_the_tracking_code_is_changed_like_that_of_the_pages(
+    branded: Account, alice: User, adam: User
+) -> None:
+    answer = send(bearer(branded.authkey), tracking_host=EVIL)
+    assert "an owner does under Settings" in str(answer.json()["error"]["fields"]["tracking_host"])
+    form = {"host": HOST, "name": "Alice Numbers", "tracking_host": EVIL}
+    assert "Only an owner can change the host" in read_html(confirm(log_in(adam), PASSWORD).post(PAGE, form))
+    browser = log_in(alice)
+    assert browser.post(PAGE, form)["Location"] == CONFIRMATION and "tracking_host" not in read_brand()
+    confirm(browser, PASSWORD).post(PAGE, {**form, "tracking_host": "t.alice.test"})
+    assert read_brand()["tracking_host"] == "t.alice.test"
+    (letter,) = mail.outbox
+    assert letter.to == [alice.email] and "Its tracking code is on t.alice.test now." in letter.body
+
+
 def test_clickys_white_label_api_does_not_change_the_host(branded: Account) -> None:
     for operation in ("brand", "host", "edit", "sites", "usage"):
         Client().get(f"/api/whitelabel/{operation}", {"auth": branded.authkey, "host": EVIL, "hostname": EVIL})

@@ -81,7 +81,7 @@ def check_all(now: datetime | None = None) -> None:
 def test_a_txt_record_names_accounts_only_in_the_exact_format(
     dns: DnsServer, records: list[tuple[str, ...]], named: set[int]
 ) -> None:
-    dns.texts[f"_footfall.{HOST}"] = records
+    dns.texts[f"_analytics-host.{HOST}"] = records
     assert look_up_named_accounts(HOST) == named
     assert look_up_named_accounts("nothing.test") == frozenset()
 
@@ -89,8 +89,8 @@ def test_a_txt_record_names_accounts_only_in_the_exact_format(
 def test_a_name_server_that_fails_raises_an_error(dns: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.custom_domains.txt_records.LOOKUP_TIMEOUT", 0.2)
     monkeypatch.setattr("accounts.custom_domains.txt_records.QUERY_TIMEOUT", 0.1)
-    dns.broken.add(f"_footfall.{HOST}")
-    dns.silent.add("_footfall.silent.test")
+    dns.broken.add(f"_analytics-host.{HOST}")
+    dns.silent.add("_analytics-host.silent.test")
     for host in (HOST, "silent.test"):
         with pytest.raises(DnsUnavailable, match="did not answer"):
             look_up_named_accounts(host)
@@ -276,7 +276,7 @@ def test_a_verification_ends_after_days_without_a_record_but_not_by_a_dns_outage
     dns.name_accounts(HOST, account.pk)
     check_all()
     now = clock.now()
-    dns.broken.add(f"_footfall.{HOST}")
+    dns.broken.add(f"_analytics-host.{HOST}")
     for days in range(1, 8):
         check_all(now + timedelta(days=days))
     assert state(account) == "dns"
@@ -345,7 +345,7 @@ def test_one_lookup_checks_every_claim_on_a_host(account: Account, other: Accoun
         for purpose in (Purpose.LINKS, Purpose.SITE):
             host_claim(account=each, host=HOST, purpose=purpose)
     claims_check(now=clock.now())
-    assert dns.asked.count(f"_footfall.{HOST}") == 1
+    assert dns.asked.count(f"_analytics-host.{HOST}") == 1
 
 
 # -- pages --------------------------------------------------------------------------------------------------------
@@ -358,19 +358,19 @@ def test_the_domains_page_shows_the_record_and_check_now_verifies_it(
     client.post("/links/domains", {"name": HOST})
     domain = Domain.objects.get(account=account)
     page = client.get("/links/domains").content.decode()
-    assert "Not verified yet" in page and f"_footfall.{HOST}" in page and f"account={account.pk}<" in page
+    assert "Not verified yet" in page and f"_analytics-host.{HOST}" in page and f"account={account.pk}<" in page
     dns.name_accounts(HOST, account.pk)
     dns.addresses[HOST] = ["127.0.0.1"]
     client.post(f"/links/domains/{domain.pk}", {"check": "1"})
     page = client.get("/links/domains").content.decode()
-    assert "Verified by its DNS record" in page and f"{HOST} leads here" in page and "_footfall" not in page
+    assert "Verified by its DNS record" in page and f"{HOST} leads here" in page and "_analytics-host" not in page
 
 
 def test_the_white_label_is_shown_once_its_host_is_verified(alice: User, account: Account, dns: DnsServer) -> None:
     client = confirm(log_in(alice), PASSWORD)
     client.post("/account/brand", {"host": "Stats.Shop.test", "name": "Shop Numbers"})
     page = client.get("/account/brand").content.decode()
-    assert "Not verified yet" in page and "_footfall.stats.shop.test" in page
+    assert "Not verified yet" in page and "_analytics-host.stats.shop.test" in page
     assert find_brand_by_host("stats.shop.test") == DEFAULT_BRAND and load_brand(account) == DEFAULT_BRAND
     dns.name_accounts("stats.shop.test", account.pk)
     client.post("/account/brand/check")
@@ -386,7 +386,7 @@ def test_a_sites_settings_show_the_verification_of_its_domain(
     client.force_login(alice)
     site: Site = site_create(account=account, domain="shop.test")
     path = f"/sites/{site.pk}/settings"
-    assert "_footfall.shop.test" in client.get(f"{path}/general").content.decode()
+    assert "_analytics-host.shop.test" in client.get(f"{path}/general").content.decode()
     dns.name_accounts("shop.test", account.pk)
     client.post(f"{path}/domain-check")
     assert "Verified by its DNS record" in client.get(f"{path}/general").content.decode()
@@ -397,4 +397,4 @@ def test_manual_checks_are_limited_per_account(alice: User, account: Account, dn
     client.post("/account/brand", {"host": "stats.shop.test"})
     for _ in range(21):
         answer = client.post("/account/brand/check", follow=True)
-    assert "Too many checks" in answer.content.decode() and len(dns.asked) == 20
+    assert "Too many checks" in answer.content.decode() and dns.asked.count("_analytics-host.stats.shop.test") == 20

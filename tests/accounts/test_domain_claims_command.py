@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from accounts.custom_domains.services import host_claim
+from accounts.custom_domains.services import host_claim, host_provision
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User
 from accounts.services import account_brand_set
 from links.routing import link_cache
@@ -133,3 +133,15 @@ def test_provisioning_verifies_the_domain_unless_another_account_has_it(
     assert require(site_cache.find_site_by_host("shop.test")).site_id == first.pk
     assert Site.objects.filter(domain="shop.test").count() == 2
     assert HostClaim.objects.get(host="shop.test", account__name="Later").verified is None
+
+
+def test_it_lists_the_hosts_that_need_a_certificate(account: Account, settings: Settings) -> None:
+    settings.BASE_URL, settings.LINK_DOMAIN = "https://stats.example.com", "go.example.com"
+    account_brand_set(account=account, host="stats.shop.test", tracking_host="t.shop.test", sender="a@shop.test")
+    domain_create(account=account, name="go.shop.test")
+    assert run("served").split() == ["go.example.com", "stats.example.com"]
+    for host in ("stats.shop.test", "t.shop.test", "shop.test"):
+        host_provision(account=account, host=host, purpose=Purpose.BRAND)
+    host_provision(account=account, host="go.shop.test", purpose=Purpose.LINKS)
+    served = ["go.example.com", "go.shop.test", "stats.example.com", "stats.shop.test", "t.shop.test"]
+    assert run("served").split() == served, "the domain of the sender is not served"

@@ -325,4 +325,4 @@ def test_accounts_take_turns(account: Account, alice: User, charlie: User) -> No
 
 
 def test_every_kind_is_tested() -> None:
-    assert set(EXPORT_KINDS) == {"report", "hits", "links", "sites", "members", "audit_log"}
+    assert set(EXPORT_KINDS) == {"report", "hits", "links", "sites", "members", "audit_log", "usage"}

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import SCOPES, Account, Grant, Invitation, Membership, Right, Role, User
-from accounts.notices.kinds import ALL_KINDS, DESTINATION_DEAD, KINDS, QUOTA_NEAR, QUOTA_USED
+from accounts.notices.kinds import ALL_KINDS, DESTINATION_DEAD, KINDS, QUOTA_NEAR, QUOTA_USED, Audience
 from accounts.notices.models import Notice, NoticeChoice
 from accounts.notices.selectors import count_unread
 from accounts.notices.services import MAX_PER_DAY, RETENTION, notices_clear, notify
@@ -29,6 +29,7 @@ from tests.conftest import PASSWORD
 from tests.support import log_in, read_html
 
 pytestmark = pytest.mark.django_db
+USED = {"quota": "9", "what": "events of this month", "consequence": "Nothing is refused."}
 DEAD = {"link": "Spring", "url": "https://shop.example/", "cause": "It answers 404."}
 
 
@@ -45,7 +46,7 @@ def patch(client: Client, path: str, body: dict[str, Any]) -> Any:
 def test_owners_read_of_the_quota_and_guests_and_strangers_do_not(
     account: Account, alice: User, bob: User, charlie: User
 ) -> None:
-    assert notify(QUOTA_NEAR, {"percent": 80, "quota": "1,000"}, account=account) == 1
+    assert notify(QUOTA_NEAR, {**USED, "percent": 80, "quota": "1,000"}, account=account) == 1
     page = read_html(log_in(alice).get("/notices"))
     assert "80% of the 1,000 events of this month are used." in page and "Inbox: 1 unread" in page
     for other in (bob, charlie):
@@ -72,13 +73,13 @@ def test_the_same_thing_is_told_once_and_a_flood_of_others_is_bounded(account: A
     for number in range(MAX_PER_DAY + 10):
         notify(DESTINATION_DEAD, DEAD, account=account, key=f"{number}:2026-03-02")
     assert Notice.objects.count() == MAX_PER_DAY
-    assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 1
+    assert notify(QUOTA_USED, USED, account=account) == 1
 
 
 def test_the_end_of_access_ends_the_notices_of_the_account(account: Account, alice: User) -> None:
     carol = user_create(email="carol@example.com", password=PASSWORD)
     membership = Membership.objects.create(user=carol, account=account, role=Role.ADMIN)
-    notify(QUOTA_USED, {"quota": "9"}, account=account)
+    notify(QUOTA_USED, USED, account=account)
     assert count_unread(carol) == 1
     membership.delete()
     assert count_unread(carol) == 0 and list_sentences(log_in(carol)) == []
@@ -87,7 +88,7 @@ def test_the_end_of_access_ends_the_notices_of_the_account(account: Account, ali
 def test_a_suspended_account_and_one_that_demands_a_second_factor_show_no_notices(
     account: Account, alice: User
 ) -> None:
-    notify(QUOTA_USED, {"quota": "9"}, account=account)
+    notify(QUOTA_USED, USED, account=account)
     Account.objects.filter(pk=account.pk).update(second_factor_required=True)
     assert count_unread(alice) == 0
     Account.objects.filter(pk=account.pk).update(second_factor_required=False)
@@ -100,8 +101,8 @@ def test_an_account_of_the_same_person_keeps_its_notices_from_the_token_of_anoth
     account: Account, alice: User
 ) -> None:
     second = account_create(name="Second", owner=alice)
-    notify(QUOTA_USED, {"quota": "first"}, account=account)
-    notify(QUOTA_USED, {"quota": "second"}, account=second)
+    notify(QUOTA_USED, {**USED, "quota": "first"}, account=account)
+    notify(QUOTA_USED, {**USED, "quota": "second"}, account=second)
     by = Membership.objects.get(user=alice, account=account)
     token = personal_token_create(membership=by, name="t", scopes=SCOPES)[1]
     program = Client(headers={"Authorization": f"Bearer {token}"})
@@ -113,7 +114,7 @@ def test_an_account_of_the_same_person_keeps_its_notices_from_the_token_of_anoth
 
 
 def test_a_notice_is_marked_as_read_and_unread(account: Account, alice: User) -> None:
-    notify(QUOTA_USED, {"quota": "9"}, account=account)
+    notify(QUOTA_USED, USED, account=account)
     client = log_in(alice)
     number = client.get("/api/v1/notices").json()["results"][0]["id"]
     assert patch(client, f"notices/{number}", {"read": True}).json()["read"] is True
@@ -124,12 +125,12 @@ def test_a_notice_is_marked_as_read_and_unread(account: Account, alice: User) ->
 
 def test_the_page_marks_one_opens_one_and_marks_all(account: Account, alice: User) -> None:
     for _ in range(3):
-        notify(QUOTA_USED, {"quota": "9"}, account=account)
+        notify(QUOTA_USED, USED, account=account)
     client = log_in(alice)
     first, second, _ = Notice.objects.values_list("pk", flat=True)
     part = client.post(f"/notices/{first}/read", headers={"HX-Request": "true"})
     assert "Inbox: 2 unread" in read_html(part) and 'hx-swap-oob="true"' in part.content.decode()
-    assert client.post(f"/notices/{second}/open")["Location"] == "/account"
+    assert client.post(f"/notices/{second}/open")["Location"] == "/account/usage"
     assert count_unread(alice) == 1
     assert client.post("/notices/read")["Location"] == "/notices" and count_unread(alice) == 0
     assert "You have read everything." in read_html(client.get("/notices?unread=1"))
@@ -150,12 +151,12 @@ def test_what_strangers_wrote_is_text(account: Account, alice: User) -> None:
 def test_each_kind_can_be_chosen_and_is_then_told_so(account: Account, alice: User) -> None:
     client = log_in(alice)
     defaults = client.get("/api/v1/notice-choices").json()
-    assert defaults == {kind.name: kind.default for kind in ALL_KINDS}
+    assert defaults == {kind.name: kind.default for kind in ALL_KINDS if kind.audience != Audience.OPERATORS}
     client.post("/notices/choices", {"quota_used": "nothing"})
     assert client.get("/api/v1/notice-choices").json() == {**defaults, "quota_used": "nothing"}
-    assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 0
+    assert notify(QUOTA_USED, USED, account=account) == 0
     client.post("/notices/choices", {"quota_used": "inbox"})
-    assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 1
+    assert notify(QUOTA_USED, USED, account=account) == 1
     chosen = client.get("/api/v1/notice-choices").json()
     client.post("/notices/choices", {"invitation_received": "mail", "nonsense": "mail"})
     assert client.get("/api/v1/notice-choices").json() == chosen, "no such ways"
@@ -190,14 +191,14 @@ def test_a_notice_is_mailed_once_if_its_person_chose_so(account: Account, alice:
 def test_nothing_is_mailed_to_somebody_who_has_left(account: Account, alice: User) -> None:
     carol = user_create(email="carol@example.com", password=PASSWORD)
     Membership.objects.create(user=carol, account=account, role=Role.ADMIN)
-    assert notify(QUOTA_USED, {"quota": "9"}, account=account) == 2
+    assert notify(QUOTA_USED, USED, account=account) == 2
     Membership.objects.filter(user=carol).delete()
     assert notice_mails_send(now=timezone.now() + timedelta(seconds=1)) == 1
     assert [letter.to for letter in mail.outbox] == [[alice.email]]
 
 
 def test_a_mail_server_that_is_away_delays_the_mail(account: Account, alice: User, settings: Settings) -> None:
-    notify(QUOTA_USED, {"quota": "9"}, account=account)
+    notify(QUOTA_USED, USED, account=account)
     now = timezone.now() + timedelta(seconds=1)
     backends = "django.core.mail.backends."
     settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = f"{backends}smtp.EmailBackend", "127.0.0.1", 1
@@ -208,7 +209,7 @@ def test_a_mail_server_that_is_away_delays_the_mail(account: Account, alice: Use
 
 
 def test_notices_are_deleted_after_ninety_days(account: Account, alice: User) -> None:
-    notify(QUOTA_USED, {"quota": "9"}, account=account)
+    notify(QUOTA_USED, USED, account=account)
     created = Notice.objects.get().created
     assert notices_clear(now=created + RETENTION) == 0
     assert notices_clear(now=created + RETENTION + timedelta(seconds=1)) == 1
@@ -290,6 +291,6 @@ def test_the_end_of_an_import_is_told_to_who_began_it(account: Account, alice: U
 
 
 def test_an_account_that_is_suspended_sends_no_mail(account: Account, alice: User) -> None:
-    notify(QUOTA_USED, {"quota": "9"}, account=account)
+    notify(QUOTA_USED, USED, account=account)
     account_suspend(account=account, reason="Unpaid", collection_days=0, now=timezone.now())
     assert notice_mails_send(now=timezone.now() + timedelta(seconds=1)) == 0

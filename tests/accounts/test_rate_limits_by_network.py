@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.account_limits import DEFAULT_LIMITS
 from accounts.models import Account
 from accounts.security.rate_limits import RateLimit, RequestCount, count_request
-from reports.clicky.account_views import WRONG_KEY
+from reports.clicky.whitelabel import WRONG_KEY
 from reports.widget import LIMIT as ONSITE_LIMIT
 from sites.models import Site
 from tests.support.endpoints import post_event

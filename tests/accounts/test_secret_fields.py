@@ -46,6 +46,9 @@ KEPT = {
     "sharing.Share.token": "encrypted",
     "sharing.Share.token_hash": "hashed",
     "sharing.Share.password": "hashed",
+    "onsite.WidgetSession.code_hash": "hashed",
+    "onsite.WidgetSession.token_hash": "hashed",
+    **dict.fromkeys((f"onsite.WidgetSession.{name}" for name in ("code_expires", "token_expires", "used")), "public"),
     "goals.Goal.conversion": "public",  # counts in a key figure
     "links.Conversion.code": "public",  # stands in the pages that report it
     "links.Datapoint.alias_key": "public",  # the alias in lower case

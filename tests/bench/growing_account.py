@@ -28,7 +28,7 @@ class GrowingAccount:
         store.migrate()
         self.size = 0
         self.account = Account.objects.create(name="Bench", limits=UNLIMITED)
-        user = User.objects.create_user(EMAIL, PASSWORD)
+        user = User.objects.create_user(EMAIL, PASSWORD, is_operator=True)
         Membership.objects.create(user=user, account=self.account, role=Role.OWNER)
         self.user, self.site = user, site_create(account=self.account, domain="example.com")
         self.goals_site = site_create(account=self.account, domain="goals.example.com")  # has no reports
@@ -52,6 +52,7 @@ class GrowingAccount:
         self.create_members(numbers)
         self.create_invitations(numbers)
         self.create_notices(numbers)
+        self.create_installation(numbers)
         self.create_links(numbers)
         self.record_traffic(numbers)
         self.size = size
@@ -154,6 +155,22 @@ class GrowingAccount:
             Notice(user=self.user, account=account, kind="quota_used", key=f"{n}", values={"quota": n}, created=now)
             for n in numbers
         )
+
+    def create_installation(self, numbers: range) -> None:
+        from django.utils import timezone
+
+        from accounts.models import Account
+        from accounts.plans.models import Plan
+        from sites.alerts.models import Channel, ChannelKind, Delivery
+
+        now = timezone.now()
+        plans = Plan.objects.bulk_create(Plan(name=f"p{n}") for n in numbers)
+        Account.objects.bulk_create(Account(name=f"a{plan.pk}", plan=plan) for plan in plans)
+        webhooks = Channel.objects.bulk_create(
+            Channel(kind=ChannelKind.WEBHOOK, name=f"w{n}", target=f"https://w{n}.bench.test/", enabled=False)
+            for n in numbers
+        )
+        Delivery.objects.bulk_create(Delivery(channel=one, key="k", subject="s", next_try=now) for one in webhooks)
 
     def create_members(self, numbers: range) -> None:
         from django.utils import timezone

@@ -86,12 +86,13 @@ class ListedAccount(GrowingAccount):
 
     def list_management(self) -> dict[str, ListCall]:
         from accounts.api.lists import MAX_LIMIT
-        from accounts.models import SCOPES, Role
+        from accounts.models import OPERATOR_SCOPES, SCOPES, Role
         from accounts.services.personal_tokens import personal_token_create
         from reports.openapi import MANAGEMENT_API, build_document
 
         owner = self.account.memberships.filter(role=Role.OWNER).get()  # reports by e-mail belong to a person
-        headers = {"authorization": f"Bearer {personal_token_create(membership=owner, name='b', scopes=SCOPES)[1]}"}
+        scopes = (*SCOPES, *OPERATOR_SCOPES)
+        headers = {"authorization": f"Bearer {personal_token_create(membership=owner, name='b', scopes=scopes)[1]}"}
         found = {}
         for path, operations in build_document(MANAGEMENT_API)["paths"].items():
             names = {row["name"] for row in operations.get("get", {}).get("parameters", [])}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -42,7 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-Launch = Callable[[str], Browser]
+class Launch(Protocol):
+    def __call__(self, name: str, *flags: str) -> Browser: ...
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +52,9 @@ def launch() -> Iterator[Launch]:
     """Starts a Chromium that calls itself what it is told. What a page sends in its last moment carries the browser's
     own name, not the one a context emulates, so a test that looks at devices needs a browser of its own."""
     with sync_playwright() as playwright:
-        yield lambda name: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, f"--user-agent={name}"])
+        yield lambda name, *flags: playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, *flags, f"--user-agent={name}"]
+        )
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,12 @@ from accounts.notices.kinds import QUOTA_NEAR
 from accounts.notices.models import Notice
 from accounts.notices.services import notify
 from accounts.services import account_create, sign_ups, sso_domains, user_create
+from accounts.services.plans import account_plan_set, plan_create
 from accounts.sso.models import SsoConnection, SsoDomain
+from reports.usage import billing
+from reports.usage import notices as usage_notices
+from sites.alerts.billing import describe_account
+from sites.alerts.models import Channel, Delivery
 
 NOW = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -87,12 +92,49 @@ def e_mail_domains(world: Any) -> Callable[[], bool]:
 
 def notices_by_mail(world: Any) -> Callable[[], bool]:
     """The values of charlie's notice are not those of a sentence."""
-    for user, values in ((world.charlie, ["80", "1,000"]), (world.alice, {"percent": 80, "quota": "1,000"})):
+    for user, values in ((world.charlie, ["80"]), (world.alice, {"percent": 80, "quota": "1,000", "what": "links"})):
         account = user.memberships.get().account
         Notice.objects.create(
             user=user, account=account, kind=QUOTA_NEAR.name, key="a", values=values, created=NOW, mail_due=NOW
         )
     return lambda: [letter.to for letter in mail.outbox] == [["alice@example.com"]]
+
+
+def full_plans(world: Any) -> Callable[[], bool]:
+    """No notice can be written to charlie's account."""
+    give_plans(world, {"sites": 1})
+
+    def broken(*args: Any, account: Account, **more: Any) -> int:
+        if account.pk == world.other.account_id:
+            raise ValueError("no notice can be written")
+        return notify(*args, account=account, **more)
+
+    world.monkeypatch.setattr(usage_notices, "notify", broken)
+    return lambda: Notice.objects.filter(user=world.alice, kind="quota_used").exists()
+
+
+def usage_for_billing(world: Any) -> Callable[[], bool]:
+    """What charlie's account used cannot be described."""
+    webhook = Channel.objects.create(kind="webhook", name="Invoices", target="https://a.example/")
+    Channel.objects.filter(pk=webhook.pk).update(created=NOW - DAY)
+    give_plans(world, {})
+    Delivery.objects.all().delete()
+    describe = describe_account
+
+    def broken(account: Account) -> dict[str, object]:
+        if account.pk == world.other.account_id:
+            raise ValueError("this account cannot be described")
+        return describe(account)
+
+    world.monkeypatch.setattr(billing, "describe_account", broken)
+    return lambda: Delivery.objects.filter(payload__account__id=world.site.account_id).exists()
+
+
+def give_plans(world: Any, limits: dict[str, int | None]) -> None:
+    """Both accounts have a plan."""
+    plan = plan_create(name="Pro", limits=limits)
+    for site in (world.other, world.site):
+        account_plan_set(account=site.account, plan=plan)
 
 
 CASES: dict[str, Callable[[Any], Callable[[], bool]]] = {
@@ -101,4 +143,6 @@ CASES: dict[str, Callable[[Any], Callable[[], bool]]] = {
     "unverified sign-ups": unverified_sign_ups,
     "e-mail domains": e_mail_domains,
     "notices by mail": notices_by_mail,
+    "full plans": full_plans,
+    "usage for billing": usage_for_billing,
 }

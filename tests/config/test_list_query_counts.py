@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Account, ExposedKey, Grant, Membership, Right, Role, User
+from accounts.services.clients import client_create
 from goals.services import goal_create
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clicky.popular import POPULAR_TYPES
@@ -117,6 +118,31 @@ def test_sites_with_their_numbers(account: Account, alice: User, site: Site, sta
     clicky = f"/api/account/sites?username={alice.email}&password={quote(PASSWORD)}&output=json"
     assert find_growing(client, ("/sites", clicky), statements, many, grow) == {}
     assert len(client.get(clicky).json()) == many + 1
+
+
+def test_the_sites_of_clients_with_their_figures(
+    account: Account, alice: User, site: Site, statements: list[str], many: int
+) -> None:
+    """Each client has a site in a zone of its own, with a goal, a monitor and a guest."""
+
+    def grow(first: int, last: int) -> None:
+        for number in range(first, last):
+            zone = ("Europe/Tallinn", "Asia/Tokyo", "UTC")[number % 3]
+            client = client_create(agency=account, name=f"C{number}", timezone=zone)
+            theirs = site_create(account=client.account, domain=f"s{number}.example.com", timezone=zone)
+            goal_create(site=theirs, name="Order", pattern="/thanks")
+            monitor_create(site=theirs, url="https://a.example.com/")
+            guest = User.objects.create_user(f"g{number}@example.com", name=f"G{number}")
+            Membership.objects.create(user=guest, account=client.account, role=Role.GUEST)
+            record(event(theirs))
+        insert_recorded()
+        site_cache.refresh()
+
+    client = Client()
+    client.force_login(alice)
+    addresses = ("/clients", "/api/v1/client-sites", "/clients/access", "/sites/all", "/account")
+    assert find_growing(client, addresses, statements, many, grow) == {}
+    assert len(client.get("/api/v1/client-sites").json()["sites"]) == many + 1
 
 
 def test_monitors(alice: User, site: Site, statements: list[str], many: int) -> None:

@@ -18,8 +18,10 @@ from accounts.exports.models import Export
 from accounts.models import Account, Invitation, User
 from accounts.notices.kinds import QUOTA_USED
 from accounts.notices.services import notify
+from accounts.services.clients import client_create
 from accounts.sso.models import SsoConnection, SsoDomain
 from links.services.guests import guest_create
+from reports.agency.services import site_template_create
 from reports.sharing.models import Share
 from sites.models import Site
 from sites.uptime.models import Incident, Monitor
@@ -323,7 +325,8 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
     client: Client, account: Account, site: Site
 ) -> None:
     monitor, now = monitor_create(site=site, url="https://a.example/"), timezone.now()
-    paths, counts = [f"sites/{site.pk}/incidents", "invitations", "notices", "exports", "sso/domains"], []
+    paths, counts = ["invitations", "notices", "exports", "sso/domains", "clients", "site-templates"], []
+    paths.append(f"sites/{site.pk}/incidents")
     connection = SsoConnection.objects.create(account=account, issuer="https://a.example", client_id="c")
     for numbers in (range(3), range(3, 13)):
         for number in numbers:
@@ -332,16 +335,22 @@ def test_lists_with_rows_of_their_own_need_as_many_queries_for_many(
             Invitation.objects.create(account=account, email=f"i{number}@example.org", membership=guest)
             asked = {"kind": "report", "site": site.pk, "table": "page"}
             assert send(client, "post", "exports", asked).status_code == 202
-            notify(QUOTA_USED, {"quota": number}, account=account)
+            notify(QUOTA_USED, {"quota": number, "what": "links", "consequence": ""}, account=account)
             SsoDomain.objects.create(connection=connection, domain=f"d{number}.example")
+            client_create(agency=account, name=f"C{number}")
+            site_template_create(agency=account, name=f"T{number}", site=site)
         Export.objects.update(state="done", file="a.csv", finished=now)  # whose links are in the list
         counts.append([count_list_queries(client, path) for path in paths])
     assert counts[0] == counts[1]
 
 
-# Lists whose queries are counted above by rows of their own, or in test_list_query_counts.py
-COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains"}
+# Lists whose queries are counted above by rows of their own, in test_list_query_counts.py, or in test_widget_pages.py
+COUNTED = {"sites/<int:site_id>/incidents", "invitations", "notices", "exports", "sso/domains", "clients"}
+COUNTED |= {"site-templates"}
+# tests/accounts/test_installation_api.py
+COUNTED |= {f"installation/{rows}" for rows in ("plans", "accounts", "billing-webhooks", "billing-deliveries")}
 COUNTED |= {"audit-log", "sites", "sites/<int:site_id>/keys", "members", "exposed-keys"}
+COUNTED |= {"sites/<int:site_id>/open-widgets"}
 
 
 def is_list_view(view: type) -> bool:

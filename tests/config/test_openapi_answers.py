@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import schemathesis
+from django.contrib.sessions.models import Session
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -21,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from accounts.exports.models import Export
 from accounts.models import Account, ExposedKey, Invitation, Membership, User
 from accounts.notices.models import Notice
+from accounts.services.clients import client_create
 from accounts.sso.models import SsoConnection, SsoDomain
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind
@@ -29,8 +33,10 @@ from links.services.domains import domain_create
 from links.services.groups import group_create, tag_create
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import entry_create, script_write
+from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
+from reports.onsite.services import widget_open
 from reports.sharing.services import share_create
 from sites import site_cache
 from sites.alerts.models import Alert, Channel
@@ -86,7 +92,7 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "funnel_id": funnel_save(site=site, name="Shop", steps=[{"page": "/"}, {"goal": goal.pk}]).pk,
         "segment_id": segment_create(site=site, name="Home", filter=where, shared=True).pk,
         "note_id": note_add(site=site, at=site.created, text="New").pk,
-        "share_id": share_create(site=site, name="Client").pk,
+        "share_id": share_create(site=site, name="Client").pk, "widget_id": create_open_widget(site, alice),
         "monitor_id": monitor.pk,
         "incident_id": Incident.objects.create(monitor=monitor, start=site.created, cause="Status 502").pk,
         "channel_id": channel.pk,
@@ -96,9 +102,18 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "notice_id": Notice.objects.create(user=alice, kind="quota_used", key="a", created=site.created).pk,
         "export_id": Export.objects.create(account=account, kind="sites", created=site.created).pk,
         "email_domain_id": SsoDomain.objects.create(connection=connection, domain="a.example").pk,
-        "device": 1, "visit": 1,
+        "device": 1, "visit": 1, "client_id": client_create(agency=account, name="Shop").pk,
+        "template_id": site_template_create(agency=account, name="Shops", site=site).pk,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
     }  # fmt: skip
+
+
+def create_open_widget(site: Site, user: User) -> int:
+    """An open widget, of a log-in that has not ended."""
+    until = timezone.now() + timedelta(days=1)
+    log_in = Session.objects.create(session_key="open-widget", expire_date=until)
+    widget_open(site=site, user=user, login=log_in.pk, origin="https://example.com", now=timezone.now())
+    return site.widget_sessions.get().pk
 
 
 def create_link_rows(account: Account) -> dict[str, int]:

@@ -20,19 +20,19 @@ from accounts.custom_domains import claim_checks
 from accounts.custom_domains.services import claim_record_lookup
 from accounts.models import Account, HostClaim, User
 from accounts.run_each import run_each
-from accounts.services.accounts import account_usage_set
+from accounts.services.usage import account_usage_set
 from config.periodic_tasks import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal
 from goals.services import manual_goal_ensure
 from links.models import Datapoint, Destination
 from links.services.links import datapoint_create
-from reports import quotas as quota_services
 from reports.digests.models import DigestMail, DigestSubscription
 from reports.digests.services import subscription_save
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period
 from reports.query.rollups.read import read_published_days
+from reports.usage import counting
 from sites import site_cache
 from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
@@ -56,9 +56,13 @@ WITHOUT_TENANTS = {
     "old uptime history": "is one DELETE by age, over all rows",
     "old notices": "is one DELETE by age, over all notices",
     "expired links": "is one UPDATE by date, over all links",
+    "usage of the month": "counts all sites by statements over many",
+    "old usage": "is one DELETE by age, over all days",
+    "old billing deliveries": "is one DELETE by age, over what was sent to the operator",
     "old idempotency keys": "is one DELETE by age, over all requests",
     "expired sessions": "is one DELETE by age, over all sessions",
     "old mail files": "looks at the age of files alone",
+    "widgets that are over": "is one DELETE by age, over all open widgets",
     "salts": "makes the day's salt, which belongs to nobody",
 }
 
@@ -193,7 +197,7 @@ def rollups(world: Any) -> Callable[[], bool]:
     return lambda: len(read_published_days(world.site.pk, "UTC", period)) > 0
 
 
-def quotas(world: Any) -> Callable[[], bool]:
+def usage(world: Any) -> Callable[[], bool]:
     Account.objects.update(monthly_events=10)
     set_usage = account_usage_set
 
@@ -202,7 +206,7 @@ def quotas(world: Any) -> Callable[[], bool]:
             raise ValueError("this account cannot be stored")
         return set_usage(account=account, **fields)
 
-    world.monkeypatch.setattr(quota_services, "account_usage_set", broken)
+    world.monkeypatch.setattr(counting, "account_usage_set", broken)
     browse(world.site, "/", at=NOW)
     return lambda: Account.objects.get(pk=world.site.account_id).events_used == 1
 
@@ -285,7 +289,7 @@ WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
     for made in (
         custom_domains, uptime, missed_incident_notifications, incident_costs, link_destinations, alerts, deliveries,
         named_goals, recently_named_goals, rollups,
-        quotas, retention, interrupted_corrections, digests, seals_of_the_audit_log, old_entries_of_the_audit_log,
+        usage, retention, interrupted_corrections, digests, seals_of_the_audit_log, old_entries_of_the_audit_log,
     )
 } | account_task_cases.CASES  # fmt: skip
 

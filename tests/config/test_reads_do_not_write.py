@@ -19,11 +19,15 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.exports.models import Export
 from accounts.models import Account, Invitation, Role, User
 from accounts.notices.models import Notice
+from accounts.services.clients import client_create
+from accounts.services.plans import plan_create
 from accounts.sso.models import SsoConnection, SsoDomain
 from goals.services import funnel_save, goal_create, segment_create
 from links.clickmeter.operations import OPERATIONS, Operation
+from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.sharing.services import share_create
+from sites.alerts.models import Channel, Delivery
 from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
 from tests.links.clickmeter.test_operations import filled
@@ -48,6 +52,7 @@ def writing(queries: Iterable[dict[str, str]]) -> list[str]:
 # What shows or exports secrets and data: that somebody looked is in the audit log
 RECORDED = {
     "account/key", "account/own-key", "app/api", "links/export.csv", "sites/<int:site_id>/settings/api-keys/show",
+    "operations/billing/<int:webhook_id>/secret", "api/v1/installation/billing-webhooks/<int:webhook_id>/secret",
     "api/v1/sites/<int:site_id>", "GET /account/guests/{guestId}",
 }  # fmt: skip
 
@@ -109,7 +114,10 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
     notice = Notice.objects.create(user=alice, account=module_account, kind="quota_used", key="k", created=NOW)
     export = Export.objects.create(account=module_account, membership=membership, kind="sites", created=NOW)
     sso = SsoConnection.objects.create(account=module_account, issuer="http://127.0.0.1:1", client_id="c")
+    webhook = Channel.objects.create(kind="webhook", name="Invoices", target="https://a.example/")
+    delivery = Delivery.objects.create(channel=webhook, key="k", subject="s", text="t", next_try=NOW)
     return {
+        "plan_id": plan_create(name="Pro").pk, "webhook_id": webhook.pk, "delivery_id": delivery.pk,
         "notice_id": notice.pk, "export_id": export.pk,
         "site_id": site.pk, "goal_id": goal.pk, "segment_id": segment.pk, "funnel_id": funnel.pk, "visit": 77,
         "device": derive_number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site",
@@ -123,7 +131,9 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
         "invitation_id": 1, "alert_id": 1, "channel_id": 1, "place": 1, "subscription_id": 1, "what": "x",
         "exposed_id": 1, "pending_id": 1, "token_id": 1, "incident_id": 1, "tag_id": 1, "entry_id": 1,
         "connection": sso.slug, "email_domain_id": SsoDomain.objects.create(connection=sso, domain="a.example").pk,
-        "passkey_id": 1, "session_id": 1, "account_id": 1,
+        "passkey_id": 1, "session_id": 1, "widget_id": 1, "account_id": 1, "kind": "logo",
+        "client_id": client_create(agency=module_account, name="C").pk,
+        "template_id": site_template_create(agency=module_account, name="T", site=site).pk,
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from accounts.account_limits import LIMITS
 from tests.permissions.routes import SET, S
 
 Put = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -74,6 +75,11 @@ NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
 FIELDS: list[Field] = [
     # Who manages one account has no choice: the field is hidden, and so is what is wrong with it
     Field("NewSiteForm.account", "POST sites/new", "account", put_value("account"), says_no=False),
+    Field("ManySitesForm.account", "POST clients/sites", "client", put_value("account")),
+    Field("TemplateForm.site", "POST clients/templates", "site", put_value("site")),
+    Field("ApplyForm.sites", "POST clients/templates/<int:template_id>", "site", put_list("sites")),
+    Field("ManySitesForm.template", "POST clients/sites", "site_template", put_value("template")),
+    Field("MoveForm.account", f"POST {SET}/move", "client", put_value("account")),
     Field("PersonalTokenForm.sites", "POST me/tokens", "site", put_list("sites"), by=ALL),
     Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", put_list("channels")),
     Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", put_list("channels")),
@@ -158,7 +164,10 @@ OPTIONS = {
 KEYED = {
     "reports/clicky/stats_request.py site_id",
     "reports/clicky/stats_request.py alert_id",
-    "reports/clicky/account_views.py site_id",
+    "reports/clicky/whitelabel.py site_id",
+    "reports/clicky/whitelabel.py goal_id",
+    "reports/clicky/whitelabel.py user_id",
+    "reports/clicky/whitelabel.py from_user_id",
     "reports/widget.py site_id",
     "reports/widget.py segment",
     "reports/widget.py:render_widget_data",
@@ -173,12 +182,29 @@ KEYED = {
 }
 DESCRIBED = {
     "accounts/api/views.py:post", "accounts/api/invitations.py:create", "accounts/api/exports.py:create",
+    "reports/agency/api.py:post", "reports/agency/template_api.py:apply", "reports/agency/template_api.py:create",
     "reports/bots/api.py:get", "reports/bots/api.py:post", "sites/api.py:post", "tracking/views.py:run_or_reject",
 }  # fmt: skip
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
     "accounts/operations/account_pages.py:suspend_account": "into a form of operators, who may do it to every account",
+    "accounts/operations/account_pages.py:choose_plan": "into a form of operators, who may give every plan",
+    "AccountPlanForm.plan": "of operators, who may give every plan",
+    **{f"PlanForm.limit_{name}": "a number" for name in LIMITS},
     "accounts/operations/account_pages.py:impersonate": "into a form of operators, who may do it in every account",
+    "ManySitesForm.sites": "domains of new sites",
+    "reports/agency/views.py:show_clients": "filters over the sites one sees",
+    "reports/agency/views.py:show_access": "the cells of the table that one sees; others are not read",
+    "reports/agency/views.py client": "which client the form begins with",
+    "reports/agency/views.py member": "looked for among the members of the client that the address names",
+    "accounts/api/brand.py:post": "an image",
+    **dict.fromkeys(
+        (
+            "accounts/views/brand_settings.py:preview_brand",
+            "accounts/views/brand_settings.py:serve_preview_stylesheet",
+        ),
+        "a colour",
+    ),
     "accounts/views/audit_log.py:render_audit_log": "filters over the entries of the caller's own account",
     "sites/views/site_settings.py domain": "typed in to confirm that the site is to be deleted",
     "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
@@ -196,6 +222,7 @@ NO_IDS: dict[str, str] = {
     "links/web/link_list.py:show_links": "the filters, to show them again",
     "links/web/link_list.py:change_links": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
+    "reports/onsite/settings_page.py:widget_settings": "into a form",
     "reports/sharing/views.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",
     **dict.fromkeys(

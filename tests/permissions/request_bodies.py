@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.conftest import PASSWORD
 from tests.permissions.routes import SET, V1, S
 from tests.permissions.tenants import Things
+from tests.support.images import draw_png
 
 Body = Callable[[Things], dict[str, Any]]
 
@@ -27,6 +31,9 @@ MONITOR = build_body(
     url="https://a.example/", name="m", method="GET", interval="60", timeout="10", expected_status="200"
 )
 GOAL = build_body(name="new", kind="page", pattern="/new", pattern_kind="exact", active="on")
+WIDGET = {
+    "open_to": "team", "shown_to": "everybody", "look": "round", "label": "new", "corner": "top-left", "theme": "dark",
+}  # fmt: skip
 CHANNEL = build_body(kind="email", name="new", target="new@example.org")
 NOTHING = build_body()
 
@@ -56,6 +63,9 @@ BODIES: dict[str, Body] = {
     f"POST {V1}{S}/visitors/<int:device>/bot": NOTHING,
     f"POST {V1}{S}/visits/<int:visit>/bot": NOTHING,
     "POST account/brand": build_body(name="New"),
+    "POST account/brand/files/<slug:kind>": lambda t: {"file": SimpleUploadedFile("new.png", draw_png("#0a7f5a"))},
+    f"POST {V1}brand/files/<slug:kind>": lambda t: {"content": b64encode(draw_png("#0a7f5a")).decode()},
+    f"DELETE {V1}brand/files/<slug:kind>": NOTHING,
     "POST account/sso": build_body(issuer="https://a.example", client_id="new", default_role="viewer"),
     "POST account/sso/remove": NOTHING,
     "POST account/sso/enforce": build_body(enforced="0"),
@@ -84,11 +94,15 @@ BODIES: dict[str, Body] = {
     f"POST {SET}/team": build_body(email="new@example.org", right="write"),
     f"POST {SET}/team/<int:member_id>/remove": NOTHING,
     f"POST {SET}/delete": lambda t: {"domain": t.site.domain},
+    f"POST {SET}/move": lambda t: {"account": t["client"]},
     f"POST {SET}/general": lambda t: {"domain": t.site.domain, "timezone": "Asia/Tokyo"},
     f"POST {SET}/privacy": build_body(addresses="drop", cookies="on", retention_months="1"),
     f"POST {SET}/exclusions": build_body(excluded_ips="0.0.0.0/0"),
     f"POST {SET}/proxy": build_body(proxy_addresses="192.0.2.0/24"),
     f"POST {SET}/heatmaps": build_body(share="50"),
+    f"POST {SET}/widget": build_body(**WIDGET),
+    f"POST {SET}/widget/<int:widget_id>/close": NOTHING,
+    "POST widget/<int:site_id>/grant": lambda t: {"origin": f"https://{t.site.domain}"},
     f"POST {SET}/sharing": lambda t: {"name": "new", "segment": t["segment"]},
     f"POST {SET}/sharing/<int:share_id>/revoke": NOTHING,
     f"POST {S}/uptime/new": MONITOR,
@@ -138,6 +152,22 @@ BODIES: dict[str, Body] = {
     "POST links/<int:datapoint_id>/edit": build_link_body,
     "POST links/<int:datapoint_id>/watch": NOTHING,
     "POST links/<int:datapoint_id>/delete": NOTHING,
+    "POST clients/new": build_body(name="new", timezone="UTC", labels="new"),
+    "POST clients/sites": lambda t: {"account": t["client"], "sites": "new.example"},
+    "POST clients/access": lambda t: {f"{t['member']}-{t['site']}": "read"},
+    "POST clients/<int:client_id>": build_body(labels="new"),
+    "POST clients/<int:client_id>/release": NOTHING,
+    "POST clients/templates": lambda t: {"name": "new", "site": t["site"]},
+    "POST clients/templates/<int:template_id>": lambda t: {"sites": [t["site"]]},
+    "POST clients/templates/<int:template_id>/delete": NOTHING,
+    f"POST {V1}site-templates": lambda t: {"name": "new", "site": t["site"]},
+    f"DELETE {V1}site-templates/<int:template_id>": NOTHING,
+    f"POST {V1}site-templates/<int:template_id>/apply": lambda t: {"sites": [t["site"]]},
+    f"POST {V1}clients": build_body(name="new"),
+    f"PATCH {V1}clients/<int:client_id>": build_body(labels=["new"]),
+    f"DELETE {V1}clients/<int:client_id>": NOTHING,
+    f"POST {V1}clients/<int:client_id>/sites": build_body(sites=[{"domain": "new.example"}]),
+    f"POST {V1}{S}/move": lambda t: {"account": t["client"]},
     f"PATCH {V1}account": build_body(name="New"),
     f"POST {V1}members": lambda t: {
         "email": "new@example.org", "role": "guest", "grants": [{"kind": "site", "id": t["site"], "right": "read"}]
@@ -208,6 +238,7 @@ BODIES: dict[str, Body] = {
     f"DELETE {V1}link-lists/<int:entry_id>": NOTHING,
     f"POST {V1}{S}/shares": lambda t: {"name": "new", "segment": t["segment"]},
     f"DELETE {V1}{S}/shares/<int:share_id>": NOTHING,
+    f"DELETE {V1}{S}/open-widgets/<int:widget_id>": NOTHING,
     f"POST {V1}digests": lambda t: {"frequency": "week", "sites": [t["site"]]},
     f"PATCH {V1}digests/<int:subscription_id>": lambda t: {"sites": [t["site"]]},
     f"DELETE {V1}digests/<int:subscription_id>": NOTHING,
@@ -216,11 +247,15 @@ BODIES: dict[str, Body] = {
 READS: dict[str, Body] = {
     "POST account/switch": lambda t: {"account": t["account"]},
     "POST theme": NOTHING,
+    "POST clients/<int:client_id>/open": NOTHING,
+    "POST clients/<int:client_id>/view": NOTHING,
+    "POST clients/view/end": NOTHING,
     "POST account/sso/test": NOTHING,
     "POST account/sso/domains/<int:email_domain_id>/check": NOTHING,
     f"POST {V1}sso/test": NOTHING,
     f"POST {V1}sso/domains/<int:email_domain_id>/check": NOTHING,
     "POST account/brand/check": NOTHING,
+    "POST account/brand/preview": build_body(name="New", accent="#0a7f5a"),
     f"POST {SET}/domain-check": NOTHING,
     f"POST {S}/alerts/channels/<int:channel_id>/ask": NOTHING,
     f"POST {V1}channels/<int:channel_id>/confirmation": NOTHING,

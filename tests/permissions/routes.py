@@ -24,6 +24,7 @@ IDS = {
     "account_id": "account",
     "token_id": "personal_token", "incident_id": "incident", "tag_id": "tag",
     "entry_id": "entry", "notice_id": "notice", "export_id": "export", "email_domain_id": "email_domain",
+    "client_id": "client", "template_id": "site_template", "widget_id": "open_widget",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -42,9 +43,14 @@ WORDS: dict[str, tuple[Any, str]] = {
     "what": ("visitors", "a part of the widget"),
     "country": ("de", "a flag"),
     "operation": ("sites", "of the white-label API"),
+    "kind": ("logo", "an image of the white label: logo or icon"),
     "connection": ("account-0", "a provider to log in at, before there is anybody"),
     "rest": ("nowhere", "an address that is none"),
 }
+# Parameters that name a row of the installation: whoever is no operator is answered as if no address was there
+OPERATORS_ROWS = {"plan_id": 1, "webhook_id": 1, "delivery_id": "0b6f3c1e-6f0b-4c0e-9d53-2c2d3a3e7c11"}
+OF_OPERATORS = "a row of the installation; tests/accounts/test_installation_api.py"
+WORDS |= {name: (value, OF_OPERATORS) for name, value in OPERATORS_ROWS.items()}
 # They contain a site's id and answer alike for every id: where to look, for those who may
 FOR_EVERY_NUMBER = {r"^(?P<site_id>[1-9]\d{4,17})$"}
 S, V1 = "sites/<int:site_id>", "api/v1/"
@@ -65,11 +71,12 @@ NEEDS: dict[str, str] = {
         "signup/passkey/new", "login/passkey", "login/second-factor", "login/sso", "login/sso/start",
         "login/sso/arrive", "login/sso/<slug:connection>", "login/sso/<slug:connection>/callback",
         "login/google/callback", "login/microsoft/callback", "login/github/callback",
-        "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
+        "setup", "theme", "brand.css", "brand/<slug:kind>.png", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
         r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "api/openapi.json", "api/v1/openapi.json",
-        "api/stats/openapi.json", "logout", "status/<int:site_id>", r"^api/(?P<rest>[\s\S]*)$",
+        "api/stats/openapi.json", "logout", "widget/logged-in", "widget/<int:site_id>/frame",
+        "status/<int:site_id>", r"^api/(?P<rest>[\s\S]*)$",
         r"^api/v1/(?P<rest>[\s\S]*)$", "clickmeter/^openapi\\.json$", "clickmeter/^",
     ), "open"),
     **dict.fromkeys((
@@ -91,7 +98,7 @@ NEEDS: dict[str, str] = {
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
         "changelog", "changelog/read", "exports", f"{V1}exports", "notices", "notices/read", "notices/choices",
         f"{V1}notices", f"{V1}notices/read", f"{V1}notice-choices",
-        f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens", "me/tokens/review",
+        "clients/view/end", f"{V1}sites", "account/own-key", f"{V1}digests", "me/tokens", "me/tokens/review",
     ), "self"),
     **dict.fromkeys((
         "exports/<int:export_id>/delete", f"{V1}exports/<int:export_id>", "notices/<int:notice_id>/open",
@@ -99,8 +106,9 @@ NEEDS: dict[str, str] = {
         "digests/<int:subscription_id>/delete", f"{V1}digests/<int:subscription_id>", "me/tokens/<int:token_id>/revoke",
     ), "hers"),
     **dict.fromkeys((
-        "account", "account/second-factor", "account/audit-log", f"{V1}audit-log",
-        "account/brand", "account/team", "account/team/<int:member_id>",
+        "account", "account/second-factor", "account/audit-log", f"{V1}audit-log", "account/usage", f"{V1}usage",
+        "account/brand", "account/brand/files/<slug:kind>", "account/brand/preview", "account/brand/preview.css",
+        f"{V1}brand/files/<slug:kind>", "account/team", "account/team/<int:member_id>",
         f"{V1}sso", f"{V1}sso/domains", f"{V1}sso/domains/<int:email_domain_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
@@ -110,6 +118,11 @@ NEEDS: dict[str, str] = {
         f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>", f"{V1}exposed-keys/<int:exposed_id>/replace",
         f"{V1}brand", f"{V1}brand/check", f"{V1}invitations", f"{V1}invitations/<int:invitation_id>",
         f"{V1}invitations/<int:invitation_id>/resend", f"{V1}invitations/<int:invitation_id>/link",
+        "clients", "clients/new", "clients/sites", "clients/access", "clients/<int:client_id>",
+        *(f"clients/<int:client_id>/{what}" for what in ("open", "view", "release")),
+        "clients/templates", "clients/templates/<int:template_id>", "clients/templates/<int:template_id>/delete",
+        f"{V1}site-templates", f"{V1}site-templates/<int:template_id>", f"{V1}site-templates/<int:template_id>/apply",
+        f"{V1}clients", f"{V1}clients/<int:client_id>", f"{V1}clients/<int:client_id>/sites", f"{V1}client-sites",
     ), "account"),
     **dict.fromkeys((
         "account/key", "account/sso", "account/sso/remove", "account/sso/test", "account/sso/enforce",
@@ -127,12 +140,15 @@ NEEDS: dict[str, str] = {
         f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
         f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}", f"{V1}{S}/segments",
         f"{V1}{S}/bots",
+        "widget/<int:site_id>/open", "widget/<int:site_id>/grant",
         *(f"{V1}{S}/{rows}" for rows in READ_BY_ALL), f"{V1}{S}/incidents", f"{V1}{S}/incidents/<int:incident_id>",
     ), "view"),
     **dict.fromkeys((
         SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
         f"{SET}/api-keys/<int:key_id>/revoke", f"{SET}/general", f"{SET}/privacy", f"{SET}/exclusions",
         f"{SET}/counting", f"{SET}/tracker",
+        f"{SET}/widget", f"{SET}/widget/<int:widget_id>/close", f"{V1}{S}/open-widgets",
+        f"{V1}{S}/open-widgets/<int:widget_id>",
         f"{SET}/proxy", f"{SET}/personal-data", f"{SET}/heatmaps", f"{SET}/sharing",
         f"{SET}/sharing/<int:share_id>/revoke", f"{S}/notes/<int:note_id>/remove", f"{S}/bots/people",
         f"{S}/visitors/<int:device>/bot", f"{S}/visits/<int:visit>/bot", f"{S}/goals/new", f"{S}/goals/<int:goal_id>",
@@ -143,7 +159,9 @@ NEEDS: dict[str, str] = {
         f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
         f"{SET}/domain-check", f"{V1}{S}/domain-check", f"{V1}{S}/shares", f"{V1}{S}/shares/<int:share_id>",
     ), "edit"),
-    **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
+    **dict.fromkeys((
+        f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete", f"{SET}/move", f"{V1}{S}/move",
+    ), "manage"),
     **dict.fromkeys((
         f"{S}/alerts", f"{S}/alerts/new/<slug:condition>", f"{S}/alerts/<int:alert_id>",
         f"{S}/alerts/<int:alert_id>/delete", f"{S}/alerts/channels/new", f"{S}/alerts/channels/<int:channel_id>",
@@ -157,6 +175,15 @@ NEEDS: dict[str, str] = {
         "operations/accounts/<int:account_id>", "operations/accounts/<int:account_id>/suspend",
         "operations/accounts/<int:account_id>/resume", "operations/accounts/<int:account_id>/impersonate",
         "operations/impersonation/end", "operations/mail/<str:name>/<int:place>",
+        "operations/accounts/<int:account_id>/plan", "operations/plans", "operations/plans/new",
+        "operations/plans/<int:plan_id>", "operations/plans/<int:plan_id>/delete", "operations/billing",
+        "operations/billing/new", "operations/billing/<int:webhook_id>",
+        *(f"operations/billing/<int:webhook_id>/{what}" for what in ("secret", "test", "delete")),
+        "operations/billing/deliveries/<uuid:delivery_id>/repeat",
+        *(f"{V1}installation/{rows}" for rows in ("plans", "accounts", "billing-webhooks", "billing-deliveries")),
+        f"{V1}installation/plans/<int:plan_id>", f"{V1}installation/accounts/<int:account_id>",
+        *(f"{V1}installation/billing-webhooks/<int:webhook_id>{what}" for what in ("", "/test", "/secret")),
+        *(f"{V1}installation/billing-deliveries/<uuid:delivery_id>{what}" for what in ("", "/repeat")),
         "operations/mail/<str:name>/<int:place>/letter",
     ), "operator"),
     **dict.fromkeys((
@@ -183,6 +210,7 @@ NEEDS: dict[str, str] = {
         r"^api/account/sites/?$", "app/api",
         r"^api/whitelabel/(?P<operation>[\s\S]+)$",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
+        *(f"widget/<int:site_id>/{part}" for part in ("token", "online", "page", "visitors", "heatmap", "close")),
     ), "key"),
 }  # fmt: skip
 # Where a method needs more than a GET does

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.exports.registry import ExportRequest
@@ -20,12 +21,14 @@ from accounts.models import SCOPES, Account, ExposedKey, Membership, Right, Role
 from accounts.notices.kinds import DESTINATION_DEAD
 from accounts.notices.models import Notice
 from accounts.notices.services import notify
-from accounts.services import account_create, user_create
+from accounts.services import account_create, brand_file_set, user_create
+from accounts.services.clients import client_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from accounts.services.personal_tokens import personal_token_create
 from accounts.services.sso import sso_connection_set
 from accounts.services.sso_domains import sso_domain_add
 from accounts.sso.models import SsoConnection
+from accounts.white_label.models import BrandFileKind
 from goals.services import funnel_save, goal_create, segment_create
 from links.models import ListKind, Status
 from links.services.conversions import conversion_create
@@ -34,8 +37,10 @@ from links.services.groups import group_create
 from links.services.guests import guest_create
 from links.services.links import datapoint_create
 from links.services.scripts_and_lists import entry_create, script_write
+from reports.agency.services import site_template_create
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
+from reports.onsite.services import widget_open
 from reports.sharing.services import share_create
 from sites.alerts.condition_registry import AlertNotification
 from sites.alerts.models import Alert, Channel
@@ -46,6 +51,7 @@ from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
 from tests.support import browse, derive_number
+from tests.support.images import draw_png
 
 OPEN, HIDDEN, OTHER = "quokka", "narwhal", "axolotl"
 NOBODYS = 987_654_321  # no row of any table has this number
@@ -116,7 +122,8 @@ def add_member(account: Account, owner: User, name: str, role: str, grants: Any 
 
 def create_site_objects(account: Account, owner: User, word: str) -> Things:
     """Create a site with one of everything that belongs to a site or its links, visited a minute ago."""
-    site = site_create(account=account, domain=f"{word}.example", nickname=f"{word} site")
+    widget = {"open_to": "nobody" if word == HIDDEN else "guests"}
+    site = site_create(account=account, domain=f"{word}.example", nickname=f"{word} site", widget=widget)
     goal = goal_create(site=site, name=f"{word} goal", kind="page", pattern="/")
     where = [{"dimension": "page", "operator": "is", "value": [f"/{word}"]}]
     shared = segment_create(site=site, name=f"{word} segment", filter=where, owner=owner, shared=True)
@@ -129,7 +136,10 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
     visit = browse(
         site, "/", f"/{word}", at=timezone.now() - timedelta(minutes=1), visitor=word, title=word, person=word
     )
+    brand_file_set(account=account, kind=BrandFileKind.LOGO, data=draw_png("#336699"))
     since = timezone.now()
+    log_in = Session.objects.create(session_key=f"{word} session", expire_date=since + timedelta(days=1))
+    widget_open(site=site, user=owner, login=log_in.pk, origin=f"https://{word}.example", now=since)
     exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person=word, since=since)
     found = Things(word, site)
     found.ids = {
@@ -138,6 +148,7 @@ def create_site_objects(account: Account, owner: User, word: str) -> Things:
         "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
         "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
         "device": derive_number("device", site.pk, word), "visit": visit[0]["visit"],
+        "open_widget": site.widget_sessions.get().pk,
         "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
     } | create_link_objects(account, word)  # fmt: skip
     return found
@@ -180,6 +191,10 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     notification = AlertNotification(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
     told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
     assert told is not None
+    client = client_create(agency=account, name=f"{word} client")
+    template = site_template_create(agency=account, name=f"{word} template", site=site)
+    of_client = user_create(email=f"{word}-client@example.com", password=PASSWORD, name=f"{word} person")
+    Membership.objects.create(user=of_client, account=client.account, role=Role.OWNER)
     digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
     connection = sso_connection_set(
         account=account, issuer=f"https://{word}.example", client_id=word, client_secret=f"{word} secret",
@@ -193,6 +208,7 @@ def create_account_objects(account: Account, owner: User, word: str, guest: User
     asked = ExportRequest(membership=by, now=timezone.now(), site=site.pk, table="page", query=f"page=/{word}")
     export = export_create(kind="report", request=asked)
     return {
+        "client": client.pk, "site_template": template.pk,
         "notice": notice.pk, "export": export.pk, "email_domain": email_domain.pk,
         "personal_token": token.pk, "plain_token": plain,
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,

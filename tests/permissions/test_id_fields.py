@@ -10,12 +10,15 @@ from django import forms
 
 from accounts.forms import PersonalTokenForm
 from accounts.models import Membership
+from accounts.operations.account_pages import AccountPlanForm
+from accounts.operations.plan_pages import PlanForm
 from accounts.operations.views import SignUpForm
 from accounts.sign_in.deletion_view import DeletionForm
 from accounts.sign_in.factor_views import PasskeyForm
 from accounts.sign_in.forms import ReauthenticateForm
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
+from reports.agency.forms import ApplyForm, ManySitesForm, MoveForm, TemplateForm
 from reports.dashboard.goals.forms import FunnelForm
 from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
@@ -33,9 +36,15 @@ from tests.support.database import rolled_back
 MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     DeletionForm: lambda world: DeletionForm(None, world.people["charlie"]),
     SignUpForm: lambda world: SignUpForm(None, ""),
+    AccountPlanForm: lambda world: AccountPlanForm(None, world.other.site.account),
+    PlanForm: lambda world: PlanForm(None, "", "", {}),
     AlertForm: lambda world: AlertForm(site=world.other.site, condition=CONDITIONS["goal"]),
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
+    ApplyForm: lambda world: ApplyForm(sites=[world.other.site]),
+    TemplateForm: lambda world: TemplateForm(sites=[world.other.site]),
+    ManySitesForm: lambda world: ManySitesForm(accounts=[world.other.site.account]),
+    MoveForm: lambda world: MoveForm(accounts=[world.other.site.account]),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
     PasskeyForm: lambda world: PasskeyForm(user=world.people["charlie"]),
     PersonalTokenForm: lambda world: PersonalTokenForm(None, [(world.other.site.pk, "site")]),

@@ -52,7 +52,8 @@ def test_every_hot_endpoint_and_every_filter_with_ids_is_declared() -> None:
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "key"])
 def test_a_session_does_not_replace_a_key(route: str, world: World, clients: Any) -> None:
-    path, asked = build_path(route, build_values(route)), {"site_id": world.open["site"], "type": "pages"}
+    path = build_path(route, {**build_values(route), "site_id": world.open["site"]})
+    asked = {"site_id": world.open["site"], "type": "pages", "href": f"https://{world.open.site.domain}/"}
     for method in ("GET", "POST"):
         answer = callers.send(callers.copy_client(clients["alice"]), method, path, asked)
         assert answer.status_code == 405 or callers.is_rejected(answer, callers.read_text(answer)), method

@@ -12,6 +12,7 @@ from tests.permissions.routes import NEEDS, ROUTES, SET, V1, S, list_patterns
 SITE, ALERTS, LINKS = f"{V1}{S}", f"{S}/alerts", f"{V1}links"
 # What a view that reads a form, or answers POST requests only, has in its source
 WRITES = re.compile(r"request\.POST|require_POST|[\"']POST[\"']|save_form\(|override_action")
+PATCHED = ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps", "widget")
 PAGES: dict[str, str] = {
     "account": f"PATCH {V1}account",
     "exports/<int:export_id>/delete": f"DELETE {V1}exports/<int:export_id>",
@@ -20,6 +21,7 @@ PAGES: dict[str, str] = {
     "notices/<int:notice_id>/read": f"PATCH {V1}notices/<int:notice_id>",
     "account/brand": f"PATCH {V1}brand",
     "account/brand/check": f"POST {V1}brand/check",
+    "account/brand/files/<slug:kind>": f"POST {V1}brand/files/<slug:kind>",
     "account/sso/test": f"POST {V1}sso/test",
     "account/sso/domains/<int:email_domain_id>/check": f"POST {V1}sso/domains/<int:email_domain_id>/check",
     "account/team": f"POST {V1}invitations",
@@ -32,8 +34,17 @@ PAGES: dict[str, str] = {
     "account/invitations/<int:invitation_id>/link": f"POST {V1}invitations/<int:invitation_id>/link",
     "account/invitations/<int:invitation_id>/revoke": f"DELETE {V1}invitations/<int:invitation_id>",
     "sites/new": f"POST {V1}sites",
+    "clients/new": f"POST {V1}clients",
+    "clients/sites": f"POST {V1}clients/<int:client_id>/sites",
+    "clients/access": f"PATCH {V1}members/<int:member_id>",
+    "clients/<int:client_id>": f"PATCH {V1}clients/<int:client_id>",
+    "clients/<int:client_id>/release": f"DELETE {V1}clients/<int:client_id>",
+    "clients/templates": f"POST {V1}site-templates",
+    "clients/templates/<int:template_id>": f"POST {V1}site-templates/<int:template_id>/apply",
+    "clients/templates/<int:template_id>/delete": f"DELETE {V1}site-templates/<int:template_id>",
+    f"{SET}/move": f"POST {SITE}/move",
     **dict.fromkeys(
-        (f"{SET}/{page}" for page in ("general", "privacy", "exclusions", "counting", "tracker", "proxy", "heatmaps")),
+        (f"{SET}/{page}" for page in PATCHED),
         f"PATCH {SITE}",
     ),
     f"{SET}/delete": f"DELETE {SITE}",
@@ -44,6 +55,7 @@ PAGES: dict[str, str] = {
     f"{SET}/team/<int:member_id>/remove": f"PATCH {V1}members/<int:member_id>",
     f"{SET}/sharing": f"POST {SITE}/shares",
     f"{SET}/sharing/<int:share_id>/revoke": f"DELETE {SITE}/shares/<int:share_id>",
+    f"{SET}/widget/<int:widget_id>/close": f"DELETE {SITE}/open-widgets/<int:widget_id>",
     f"{SET}/personal-data": f"DELETE {SITE}/personal-data",
     f"{SET}/domain-check": f"POST {SITE}/domain-check",
     f"{S}/goals/new": f"POST {SITE}/goals",
@@ -153,6 +165,21 @@ EXCEPTIONS: dict[str, str] = {
         ),
         "an operator's, who is logged in: no key reaches other accounts",
     ),
+    **dict.fromkeys(
+        (
+            "operations/accounts/<int:account_id>/plan",
+            "operations/plans/new",
+            "operations/plans/<int:plan_id>",
+            "operations/plans/<int:plan_id>/delete",
+            "operations/billing/new",
+            "operations/billing/<int:webhook_id>",
+            "operations/billing/<int:webhook_id>/secret",
+            "operations/billing/<int:webhook_id>/test",
+            "operations/billing/<int:webhook_id>/delete",
+            "operations/billing/deliveries/<uuid:delivery_id>/repeat",
+        ),
+        "an operator's; the operations below /api/v1/installation/ are in tests/accounts/test_installation_api.py",
+    ),
     "changelog/read": "of what the person has read on the pages; programs have no such page",
     **dict.fromkeys(
         (
@@ -166,8 +193,18 @@ EXCEPTIONS: dict[str, str] = {
     ),
     "notices/choices": "of the person in all of their accounts; a program with a token is of one account",
     "account/key": "an owner's, who is logged in: a program must not replace the key that others use",
-    **dict.fromkeys(("account/switch", "theme"), "of the session in the browser"),
-    **dict.fromkeys((f"{SET}/tracking-code",), LOOKS),
+    **dict.fromkeys(
+        (
+            "account/switch",
+            "clients/<int:client_id>/open",
+            "clients/<int:client_id>/view",
+            "clients/view/end",
+            "theme",
+        ),
+        "of the session in the browser",
+    ),
+    **dict.fromkeys((f"{SET}/tracking-code", "account/brand/preview"), LOOKS),
+    "widget/<int:site_id>/grant": "opens the widget in the browser of the person who is logged in",
 }
 
 

@@ -17,7 +17,17 @@ from sites import site_cache
 from sites.services import api_key_create
 from tests.permissions import callers, source_search
 from tests.permissions.request_bodies import BODIES, NOTHING
-from tests.permissions.routes import IDS, ROUTES, V1, S, build_path, build_values, list_ids
+from tests.permissions.routes import (
+    IDS,
+    OPERATORS_ROWS,
+    ROUTES,
+    V1,
+    WORDS,
+    S,
+    build_path,
+    build_values,
+    list_ids,
+)
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
 from tests.permissions.test_paths import assert_refused, methods, own_values
@@ -39,7 +49,9 @@ READ_ONLY = {
     f"POST {V1}sites account", f"PATCH {SITE} account", f"PATCH {V1}notices/<int:notice_id> account",
 } - {
     f"{MEMBERS} id", f"{INVITE} id", f"PATCH {V1}brand id",
-    f"POST {SITE}/bots/restore id",
+    f"POST {SITE}/bots/restore id", f"POST {SITE}/move id", f"POST {V1}brand/files/<slug:kind> id",
+    f"POST {V1}site-templates id", f"POST {V1}site-templates/<int:template_id>/apply id",
+    f"POST {V1}clients/<int:client_id>/sites id",
 }  # fmt: skip
 
 
@@ -71,6 +83,9 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
         )
         if (call, field) != (f"PATCH {V1}links/<int:datapoint_id>", "domain")
     },
+    (f"POST {V1}site-templates", "site"): ("site", lambda number: {"name": "n", "site": number}),
+    (f"POST {V1}site-templates/<int:template_id>/apply", "sites"): ("site", lambda number: {"sites": [number]}),
+    (f"POST {SITE}/move", "account"): ("client", lambda number: {"account": number}),
     (f"POST {V1}exports", "site"): ("site", lambda number: {"kind": "report", "site": number, "table": "page"}),
     (f"POST {SITE}/shares", "segment"): ("segment", lambda number: {"name": "n", "segment": number}),
     (f"POST {V1}digests", "sites"): ("site", lambda number: {"sites": [number]}),
@@ -79,6 +94,8 @@ NAMES: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
     (f"PATCH {SITE}/segments/<int:segment_id>", "filter"): ("goal", lambda number: {"filter": [{"goal": number}]}),
 }  # fmt: skip
 NO_IDS = {
+    f"POST {V1}clients/<int:client_id>/sites sites": "new sites, whose members are known",
+    f"POST {V1}clients/<int:client_id>/sites sites.domain": "a host name",
     f"POST {V1}sites domain": "a host name", f"PATCH {SITE} domain": "a host name",
     f"GET {V1}sites domain": "a text to find", f"GET {V1}sites account": "narrows the caller's own list",
     f"GET {V1}audit-log target_id": "narrows the caller's own list",
@@ -103,8 +120,9 @@ NO_IDS = {
         f"POST {SITE}/goals conversion", f"PATCH {SITE}/goals/<int:goal_id> conversion", f"GET {SITE}/goals conversion",
     ), "yes or no"),
 }  # fmt: skip
-# No authkey opens what is a person's own, or an owner's
-PERSONAL = (f"{V1}digests", f"{V1}notices", f"{V1}exports", f"{V1}sso")
+# No authkey opens what is a person's own, an owner's, or an operator's
+PERSONAL = (f"{V1}digests", f"{V1}notices", f"{V1}exports", f"{V1}sso", f"{V1}installation")
+OF_OPERATORS = f"{V1}installation/"  # they name rows of all accounts; tests/accounts/test_installation_api.py
 # A filter that names a goal or segment, by whatever it is wrapped into
 NAMING: dict[str, Callable[[Any], Any]] = {
     "goal": lambda number: {"goal": number},
@@ -140,7 +158,7 @@ def members(schema: Any, given: Any, above: str = "") -> Iterator[tuple[str, boo
 
 def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
     """(`METHOD route`, name, read-only) of every parameter and member of a body."""
-    written = {name: f"{{{name}}}" for name in IDS}
+    written = {name: f"{{{name}}}" for name in (*IDS, *OPERATORS_ROWS, *WORDS)}
     converted = {
         build_path(route, {**build_values(route), **written}): route for route in ROUTES if route.startswith("api/")
     }
@@ -148,13 +166,16 @@ def described(schema: Any) -> Iterator[tuple[str, str, bool]]:
         for method, operation in operations.items():
             call = f"{method.upper()} {converted[path]}"
             yield from ((call, one["name"], False) for one in operation.get("parameters", []) if one["in"] == "query")
-            assert {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"} <= {*IDS}
+            in_path = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+            assert in_path <= {*IDS, *OPERATORS_ROWS, *WORDS}
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 yield from ((call, name, read_only) for name, read_only in members(schema, content["schema"]))
 
 
 def test_every_id_in_the_openapi_description_is_declared(schema: Any) -> None:
-    found = {(f"{call} {name}", read_only) for call, name, read_only in described(schema)}
+    found = {
+        (f"{call} {name}", read_only) for call, name, read_only in described(schema) if f" {OF_OPERATORS}" not in call
+    }
     ids = {
         (name, read_only)
         for name, read_only in found
@@ -300,8 +321,11 @@ def test_an_id_of_others_in_a_body_is_treated_as_missing(
 ) -> None:
     method, _, route = call.partition(" ")
     kind, build = NAMES[call, field]
-    if name == "dave" and ("<int:subscription_id>" in route or kind == "channel" or "links" in route):
-        return  # a digest is its person's, a guest has no channels, and may link to what no link of his uses
+    out_of_reach = kind in ("channel", "client") or any(
+        word in route for word in ("<int:subscription_id>", "links", "site-templates")
+    )
+    if name == "dave" and out_of_reach:
+        return  # a digest is its person's, a guest has no channels or clients, and may link to what no link of his uses
     own = own_values(route, world.own(name))
 
     def send(number: Any) -> Any:

@@ -18,7 +18,7 @@ from reports.incident_costs.models import IncidentPrice
 from reports.query import Period
 from reports.query.analyses.usage import MAX_SITES_PER_QUERY
 from reports.query.model import MAX_SITES
-from reports.quotas import count_quotas
+from reports.usage.counting import count_recent_usage
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
@@ -62,7 +62,7 @@ def test_quotas_are_counted_for_very_many_accounts(monkeypatch: pytest.MonkeyPat
     Account.objects.bulk_create([Account(name=f"A{index}", monthly_events=5) for index in range(1_001)])
     last = Account.objects.latest("pk")
     browse(site_create(account=last, domain="last.example"), "/", at=NOW)
-    assert count_quotas(now=NOW) == 1_001
+    assert count_recent_usage(now=NOW) == 1_001
     last.refresh_from_db()
     assert last.events_used == 1
 

@@ -12,6 +12,7 @@ from typing import Any
 import dns.asyncresolver
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -21,8 +22,8 @@ from sites.outbound import host_lookup
 
 
 class DnsServer:
-    """Answers from `texts` (name to TXT records, each a tuple of its strings) and `addresses` (name to IP addresses, or
-    a function of "A" or "AAAA" that returns them).
+    """Answers from `texts` (name to TXT records, each a tuple of its strings), `aliases` (what CNAMEs lead to) and
+    `addresses` (name to IP addresses, or a function of "A" or "AAAA" that returns them).
 
     A name in `broken` is answered with SERVFAIL, one in `silent` with nothing at all; a server that `is_down` answers
     nothing. `asked` has the names, `questions` also the kinds of records.
@@ -33,6 +34,7 @@ class DnsServer:
         self.socket.bind(("127.0.0.1", 0))
         self.texts: dict[str, list[tuple[str, ...]]] = {}
         self.addresses: dict[str, list[str] | Callable[[str], list[str]]] = {}
+        self.aliases: dict[str, str] = {}
         self.broken: set[str] = set()
         self.silent: set[str] = set()
         self.asked: list[str] = []
@@ -47,7 +49,7 @@ class DnsServer:
 
     def name_accounts(self, host: str, *account_ids: int) -> None:
         """Let the host's record name these accounts; without any there is no record."""
-        name = f"_footfall.{host}"
+        name = f"_analytics-host.{host}"
         self.texts.pop(name, None)
         if account_ids:
             self.texts[name] = [(f"account={account_id}",) for account_id in account_ids]
@@ -75,16 +77,22 @@ class DnsServer:
         if name in self.broken:
             answer.set_rcode(dns.rcode.SERVFAIL)
             return answer
+        if alias := self.aliases.get(name):
+            answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", "CNAME", f"{alias}."))
+            name = alias
         found = self.records(name, question.rdtype)
         if found:
-            answer.answer.append(dns.rrset.from_text_list(question.name, 60, "IN", question.rdtype, found))
-        elif name and name not in self.texts and name not in self.addresses:  # the root of all names is there
-            answer.set_rcode(dns.rcode.NXDOMAIN)
+            owner = dns.name.from_text(name) if alias else question.name
+            answer.answer.append(dns.rrset.from_text_list(owner, 60, "IN", question.rdtype, found))
+        elif name and not any(name in known for known in (self.texts, self.addresses, self.aliases.values())):
+            answer.set_rcode(dns.rcode.NXDOMAIN)  # but the root of all names is there
         return answer
 
     def records(self, name: str, kind: dns.rdatatype.RdataType) -> list[str]:
         if kind == dns.rdatatype.TXT:
             return [" ".join(f'"{text}"' for text in strings) for strings in self.texts.get(name, ())]
+        if kind not in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            return []
         given = self.addresses.get(name, [])
         addresses = given(dns.rdatatype.to_text(kind)) if callable(given) else given
         version = 6 if kind == dns.rdatatype.AAAA else 4

@@ -14,17 +14,16 @@ BELOW: dict[str, set[str]] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "accounts": (
         "fast_settings", "host_names", "spreadsheets", "threads", "recent_use", "run_each", "migration_lock", "keys",
-        "validators", "model_forms", "models", "account_limits", "security", "audit", "sso", "permissions",
-        "impersonation", "notices", "revocation", "selectors", "forms", "custom_domains", "branding", "changelog",
-        "mail", "services",
-        "exports", "settings_parts", "invitation_lists", "sign_in", "api", "views", "management", "apps", "urls",
-        "operations",
+        "validators", "model_forms", "models", "account_limits", "security", "audit", "sso", "clients", "permissions",
+        "plans", "impersonation", "client_views", "notices", "revocation", "selectors", "forms", "custom_domains",
+        "white_label", "branding", "changelog", "mail", "services", "exports", "settings_parts", "invitation_lists", "sign_in", "api",
+        "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
-        "audit_subjects", "selectors", "settings_pages", "settings_fields", "forms", "site_config", "site_cache",
-        "installation_check", "services", "key_revocation", "export_kinds", "site_resources", "api", "views",
-        "management", "apps", "urls", "alerts", "uptime",
+        "audit_subjects", "selectors", "settings_pages", "widget_settings", "settings_fields", "forms", "site_config",
+        "site_cache", "installation_check", "services", "site_moves", "key_revocation", "export_kinds",
+        "site_resources", "api", "views", "management", "apps", "urls", "alerts", "uptime",
     ),
     "tracking": (
         "schema", "event", "network_table", "geo", "user_agent", "data", "store", "spool", "write_batch", "bots",
@@ -34,8 +33,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "reports": (
         "query", "baseline", "change_drivers", "filter_access", "formatting", "labels", "bots", "alert_conditions",
-        "quotas", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "export_kinds",
-        "sharing", "openapi", "docs", "widget", "apps", "urls",
+        "usage", "incident_costs", "annotations", "clickport", "clicky", "digests", "dashboard", "agency",
+        "export_kinds", "sharing", "widget", "onsite", "openapi", "docs", "apps", "urls",
     ),
     "links": (
         "models", "audit_subjects", "url_policy", "validators", "permissions", "routing", "selectors", "public_urls",

@@ -12,7 +12,8 @@ from accounts.models import Purpose
 from accounts.services import account_brand_set
 from sites import site_cache
 from sites.models import Site
-from tests.support import verify_host
+from tests.support import state, verify_host
+from tests.support.asgi import make_scope
 from tests.support.endpoints import Answer, send_request
 from tracking import collector
 from tracking.static_js import STATIC_DIRECTORY
@@ -154,3 +155,11 @@ def test_no_hot_endpoint_of_a_white_labelled_host_contains_our_name(site: Site, 
     answer = plain(path, query.replace("SITE", str(site.pk)), host="stats.agency.example")
     told = answer.body.decode("latin-1") + repr(answer.headers)
     assert answer.status == 200 and "footfall" not in told.lower()
+
+
+@pytest.mark.parametrize("path", ["/js", "/in.php?part=heat", "/media/links/badge.gif", "/123ns.gif"])
+def test_pages_that_demand_a_resource_policy_get_it_once(path: str) -> None:
+    """Twice, it would be no valid one, and such a page (Cross-Origin-Embedder-Policy) would load nothing of ours."""
+    reply = collector.Collector(state.current()).respond_immediately(make_scope("GET", path, {}))
+    assert reply is not None
+    assert reply[1].lower().count(b"cross-origin-resource-policy: cross-origin\r\n") == 1

@@ -1,4 +1,4 @@
-"""`manage.py custom_domain list|approve|revoke [HOST]`: list and decide claims on hosts."""
+"""`manage.py custom_domain list|approve|revoke|served [HOST]`: list and decide claims on hosts."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
+from accounts.branding import list_brand_claims
 from accounts.custom_domains.services import claim_approve, claim_revoke
-from accounts.host_names import normalize_host
+from accounts.host_names import is_installation_host, is_public_host, list_installation_hosts, normalize_host
 from accounts.management.installation_command import InstallationCommand
 from accounts.models import HostClaim, Purpose, VerificationMethod
+from accounts.selectors import list_verified_claims
 
 
 class Command(InstallationCommand):
-    help = "List claims on hosts, approve a claim without DNS, or withdraw its verification."
+    help = "List claims on hosts or the hosts that need a certificate, approve a claim without DNS, or withdraw it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("action", choices=["list", "approve", "revoke"])
+        parser.add_argument("action", choices=["list", "approve", "revoke", "served"])
         parser.add_argument("host", nargs="?", default="", help="all hosts, when listing without one")
         parser.add_argument("--account", type=int, metavar="ID", help="only claims of this account")
         parser.add_argument("--purpose", choices=Purpose.values, help="only claims for this purpose")
 
     def handle(self, *, action: str, host: str, account: int | None, purpose: str | None, **_: object) -> None:
         host = normalize_host(host)
+        if action == "served":
+            self.stdout.write("\n".join(list_served_hosts()))
+            return
         if action != "list" and not host:
             raise CommandError("Name the host, such as go.example.com.")
         claims = select_claims(host, account, purpose)
@@ -55,6 +60,14 @@ class Command(InstallationCommand):
             self.stdout.write(format_claim(claim))
             if by_dns:
                 self.stdout.write(f"While {claim.record_name} says {claim.record_value}, it will be verified again.")
+
+
+def list_served_hosts() -> list[str]:
+    """List the hosts that pages, scripts or links are served on: the installation's own and the proved ones."""
+    links = list_verified_claims(Purpose.LINKS).values_list("host", flat=True)
+    brands = (claim.host for claim in list_brand_claims())
+    proved = {host for host in (*brands, *links) if not is_installation_host(host)}
+    return sorted(host for host in proved | list_installation_hosts() if is_public_host(host))
 
 
 def select_claims(host: str, account_id: int | None, purpose: str | None) -> QuerySet[HostClaim]:

@@ -22,7 +22,7 @@ from reports.query.model import Row
 from reports.query.periods import find_comparison_period
 from sites.models import Site
 from sites.selectors import group_by_zone, select_sites
-from sites.views.new_site import list_managed_accounts
+from sites.views.new_site import may_add_sites
 
 MAX_CARDS = 60  # sites with numbers on one page; the others are found by search
 DAYS = 7
@@ -63,7 +63,7 @@ def site_list(request: HttpRequest) -> HttpResponse:
         "more": len(sites) > MAX_CARDS,
         "q": q,
         "section": "sites",
-        "may_add": bool(list_managed_accounts(request)),
+        "may_add": may_add_sites(request),
         "editable": set(select_sites(request.user, may="edit").values_list("pk", flat=True)),
         "accounts": len({site.account_id for site in sites}),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 
 from django.db.models import Count
@@ -22,16 +22,18 @@ MAX_SITES_PER_QUERY = 5_000
 MAX_NAMES_PER_SITE = 2 * MAX_GOALS  # as many as it may have, beside those that exist already
 
 
-def count_events(site_ids: Iterable[int], start: datetime, end: datetime) -> dict[int, int]:
-    """Return site -> events in [start, end). Bots, rejections and what still is in the spool are not counted."""
-    rows = _fetch_by_chunk(select_event_counts, site_ids, start, end)
-    return {int(site_id): int(count) for site_id, count in rows}
+def count_events_by_day(site_ids: Iterable[int], start: datetime, end: datetime) -> dict[tuple[int, date], int]:
+    """Return (site, day of UTC) -> events in [start, end). Bots, rejections and what still is in the spool are not
+    counted."""
+    rows = _fetch_by_chunk(select_events_by_day, site_ids, start, end)
+    return {(int(site_id), date.fromisoformat(str(day))): int(count) for site_id, day, count in rows}
 
 
-def select_event_counts(events: Rows) -> Select:
-    """Select site and number of events."""
+def select_events_by_day(events: Rows) -> Select:
+    """Select site, day of UTC and number of events."""
     uncounted = ", ".join(f"'{kind}'" for kind in UNCOUNTED_KINDS)
-    return Select(["site_id", "count()"], events.where(f"kind NOT IN ({uncounted})"), "site_id")
+    columns = ["site_id", "toString(toDate(ts, 'UTC')) AS day", "count()"]
+    return Select(columns, events.where(f"kind NOT IN ({uncounted})"), "site_id, day")
 
 
 def find_named_goals(

@@ -1,5 +1,5 @@
 /** The heatmap over the page: spots where people clicked, painted on a canvas that lets clicks through. */
-import { d, listen, w } from "./settings.js";
+import { d, listen, w } from "./browser.js";
 
 const RADIUS = 24;
 const LEVELS = 7;

@@ -5,12 +5,10 @@
  *     var _ff={b:"/in.php",h:"stats.example.com",n:"clicky",id:123};
  * b beacon path, h host of the beacon ("" = the page's own), n name of the globals, id site number or 0.
  */
+import { d, nav, place, w } from "./browser.js";
 
-/** The browser's objects under short names: the minifier does not shorten those of the browser. */
-export const w = window;
-export const d = document;
-export const nav = navigator;
-export const place = location;
+export { listen } from "./browser.js";
+export { d, nav, place, w };
 
 export const config = w._ff || { b: "/in.php" };
 export const brand = !config.n || config.n == "clickport" ? "clicky" : config.n;
@@ -59,7 +57,3 @@ export const cleanText = value =>
     .replace(/\s+/g, " ")
     .slice(0, 200);
 export const createId = () => Math.random().toString(16).slice(2).padEnd(13, "0").slice(0, 13);
-
-/** Listens to several events, separated by spaces, before the page's own listeners. */
-export const listen = (target, names, listener) =>
-  names.split(" ").forEach(name => target.addEventListener(name, listener, true));

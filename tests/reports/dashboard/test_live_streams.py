@@ -383,7 +383,7 @@ def test_one_check_covers_all_streams(
     with django_assert_num_queries(0):
         open_streams.check()
     time_passes()
-    with django_assert_num_queries(2 + count):
+    with django_assert_num_queries(3 + count):  # of sessions, members and agencies, and of each scope
         open_streams.check()
     with django_assert_num_queries(0):
         open_streams.check()

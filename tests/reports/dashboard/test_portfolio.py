@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from html import unescape
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Account, User
+from goals.services import goal_create
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
@@ -79,6 +81,16 @@ def test_a_guest_sees_the_granted_sites(busy: Site, bob: User, client: Client) -
     client.force_login(bob)
     html = page(client, "/sites/all?period=today")
     assert "Visitors: 2" in html and "shop.example" not in html
+
+
+def test_a_goal_counts_on_its_own_site_only(inside: Client, busy: Site, site: Site, second: Site) -> None:
+    first = goal_create(site=site, name="A", pattern="/a", fixed_revenue=Decimal(10), currency="EUR")
+    goal_create(site=second, name="C", pattern="/c")
+    html = page(inside, "/sites/all?period=today")
+    assert re.search(r"Conversions: 2\b", html) and re.search(r"Revenue: €10\.00\b", html)
+    assert re.search(r"Conversions: 1\b", page(inside, f"/sites/all?period=today&only={second.pk}"))
+    with_goal = page(inside, f"/sites/all?period=today&goal={first.pk}")
+    assert re.search(r"Conversions: 1\b", with_goal), "/a was seen on both sites"
 
 
 def test_a_number_of_the_portfolio_can_be_explained(inside: Client, busy: Site) -> None:

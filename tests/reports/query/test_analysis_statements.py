@@ -188,10 +188,11 @@ def test_hits_of_links_are_read_newest_first(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
-def test_usage_is_counted_by_site() -> None:
+def test_usage_is_counted_by_site_and_day() -> None:
     events = rows_of_sites("events", (5, 6))
-    assert str(usage.select_event_counts(events)) == (
-        "SELECT site_id, count() FROM events WHERE site_id IN (5, 6) AND kind NOT IN ('ping', 'set') GROUP BY site_id"
+    assert str(usage.select_events_by_day(events)) == (
+        "SELECT site_id, toString(toDate(ts, 'UTC')) AS day, count() FROM events WHERE site_id IN (5, 6) "
+        "AND kind NOT IN ('ping', 'set') GROUP BY site_id, day"
     )
     assert str(usage.select_named_goals(9, events)) == (
         "SELECT site_id, name FROM events WHERE site_id IN (5, 6) AND kind = 'goal' "

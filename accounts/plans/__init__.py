@@ -1,0 +1,1 @@
+"""Plans of the operator, and what accounts used of theirs: events and API calls by day."""
