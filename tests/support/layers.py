@@ -16,8 +16,8 @@ ORDER: dict[str, tuple[str, ...]] = {
         "fast_settings", "host_names", "spreadsheets", "threads", "recent_use", "run_each", "migration_lock", "keys",
         "validators", "model_forms", "models", "account_limits", "security", "audit", "sso", "clients", "permissions",
         "plans", "impersonation", "client_views", "notices", "revocation", "selectors", "forms", "custom_domains",
-        "white_label", "branding", "changelog", "mail", "services", "exports", "settings_parts", "invitation_lists", "sign_in", "api",
-        "views", "management", "apps", "urls", "operations",
+        "white_label", "branding", "changelog", "mail", "services", "exports", "settings_parts", "invitation_lists",
+        "sign_in", "api", "views", "management", "apps", "urls", "operations",
     ),
     "sites": (
         "amounts", "hosts", "onsite_tokens", "page_paths", "cache_refresher", "fair_rounds", "outbound", "models",
