@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
@@ -149,9 +150,9 @@ class RequestQueues:
             leave_queue(self.by_client, client)
 
 
-async def enter_queue(queues: dict[N, RequestQueue], name: N, kind: type[RequestQueue], reason: str) -> None:
+async def enter_queue(queues: dict[N, RequestQueue], name: N, make: Callable[[], RequestQueue], reason: str) -> None:
     """Wait in the queue of this name, which is made if there is none. Raises TooBusy if too many wait."""
-    queue = queues.get(name) or queues.setdefault(name, kind())
+    queue = queues.get(name) or queues.setdefault(name, make())
     if queue.count_requests() >= queue.limit_at_first + MAX_WAITING:
         raise TooBusy(reason)
     try:

@@ -53,7 +53,7 @@ def rotated() -> list[str]:
     return [route(number) for number in numbers]
 
 
-def uniques() -> list[bool]:
+def uniques() -> list[bool | None]:
     """Whether this process's click of each address was the first; then again when half an hour is over."""
     moments = (NOW, NOW + timedelta(seconds=1799), NOW + timedelta(seconds=1800))
     return [

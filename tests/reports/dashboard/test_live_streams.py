@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -92,38 +90,6 @@ async def test_an_event_is_rendered_once_for_all_viewers_of_a_zone_and_language(
             for path in paths:
                 assert path in require(await browser.piece())
     assert len(made) == 2
-
-
-def test_the_events_of_a_second_that_many_streams_would_carry_are_limited_by_account(
-    account: Account, site: Site, charlies_site: Site
-) -> None:
-    live.reopen()
-    assert [live.may_deliver(site.pk, 250, second=1) for _ in range(5)] == [True] * 4 + [False]
-    assert not live.may_deliver(account.pk, 1, second=1), "its links' events count, too"
-    assert live.may_deliver(charlies_site.pk, 250, second=1)
-    assert live.may_deliver(site.pk, 250, second=2)
-    assert sum(live.may_deliver(site.pk, 1, second=3) for _ in range(1_000)) == 100
-
-
-async def test_an_event_wakes_up_few_of_many_viewers_at_a_time(site: Site) -> None:
-    woken = list[int]()
-
-    async def read(number: int) -> None:
-        async with aclosing(live.subscribe(site.pk)) as events:
-            await anext(events)
-            woken.append(number)
-
-    live.reopen()
-    readers = [asyncio.create_task(read(number)) for number in range(3 * live.MAX_WOKEN)]
-    await asyncio.sleep(0)
-    happens(site, "/seen")
-    counts = list[int]()
-    while not all(reader.done() for reader in readers):
-        await asyncio.sleep(0)
-        counts.append(len(woken))
-    await asyncio.gather(*readers)
-    assert max(after - before for before, after in pairwise([0, *counts])) <= live.MAX_WOKEN
-    assert sorted(woken) == list(range(len(readers)))
 
 
 def logged_out(bob: User, site: Site, session_key: str) -> None:
