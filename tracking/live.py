@@ -84,7 +84,7 @@ class Waker:
 _wakers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Waker] = weakref.WeakKeyDictionary()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Subscriber:
     """One subscriber: who wakes it up, its waiting events, and the asyncio event that it waits for."""
 
@@ -188,7 +188,7 @@ async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> Async
     """Yield every event of the site stored from now on; None after `heartbeat` idle seconds. Ends at shutdown."""
     loop = asyncio.get_running_loop()
     with _lock:
-        subscriber = Subscriber(_wakers.get(loop) or _wakers.setdefault(loop, Waker(loop)))
+        subscriber = Subscriber(waker=_wakers.get(loop) or _wakers.setdefault(loop, Waker(loop)))
         _subscribers.setdefault(site_id, set()).add(subscriber)
         _tell_sites()
     listener = asyncio.create_task(_listen(site_id, subscriber)) if get_setting("REDIS_URL") else None
