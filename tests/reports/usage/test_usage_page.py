@@ -129,7 +129,7 @@ def test_only_those_who_manage_the_account_see_its_use(pro: Account, bob: User, 
 
 def test_an_account_without_a_plan_sees_what_it_uses(account: Account, alice: User, store: Store) -> None:
     page = read_html(log_in(alice).get("/account/usage"))
-    assert "This account has no plan" in page and "0; your plan includes any number." in page
+    assert "This account has no plan" in page and "0; any number is included." in page
 
 
 def days(*numbers: int) -> dict[date, int]:
