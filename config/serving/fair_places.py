@@ -78,6 +78,9 @@ class FairPlaces:
             if not request.turn.done():
                 self.running[sender] += 1
                 request.turn.set_result(None)
+        if not self.waiting and self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
 
     def _choose_sender(self) -> str | None:
         """Choose whose request begins next; None while those that wait have to give way."""

@@ -27,7 +27,7 @@ from tests.support import asgi
 from tests.support.asgi import cookie
 from tests.support.held_application import CLIENT, OTHER, Application, all_wait, ask, numbered
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = pytest.mark.usefixtures("nothing_left", "nobody_gives_way")
 
 
 async def test_further_requests_of_a_client_wait_in_order(behind: Application) -> None:
