@@ -23,6 +23,7 @@ from accounts.sign_in.confirmation import redirect_to_confirmation
 from config.serving import senders
 from config.serving.error_responses import build_error_response
 from reports.query.budgets import AnsweredRequest, BudgetExceeded, answered_request
+from tracking.live_streams import VIEWED_ACCOUNT
 from tracking.store import UNREADABLE, StoreAway, StoreError
 
 CONTENT_SECURITY_POLICY = (
@@ -48,8 +49,8 @@ class SyncMiddleware:
 
 
 class ViewMiddleware(SyncMiddleware):
-    """Surrounds a view: holds its queries to the accounts' budgets, tells whose they were for the turns of further
-    requests, and responds to the errors that it raises, in the format of the page or API.
+    """Surrounds a view: holds its queries to the accounts' budgets, tells whose they or a live view were for the turns
+    of further requests, and responds to the errors that it raises, in the format of the page or API.
 
     A response for which shards of the store were left out says so in a header, since not every format has a place for
     it.
@@ -62,8 +63,9 @@ class ViewMiddleware(SyncMiddleware):
             response = self.get_response(request)
         finally:
             answered_request.reset(token)
-        if answered.account_id is not None and (scope := getattr(request, "scope", None)):
-            senders.note_account(scope, answered.account_id)
+        account_id = answered.account_id or getattr(request, VIEWED_ACCOUNT, None)
+        if account_id is not None and (scope := getattr(request, "scope", None)):
+            senders.note_account(scope, account_id)
         if answered.incomplete:
             response["X-Data-Incomplete"] = "shards"
         return response

@@ -40,6 +40,7 @@ MAX_STREAMS = 500  # per process
 START_SECONDS = 10.0  # in which a response begins to be sent; one whose browser is gone before may never be closed
 RETRY_MILLISECONDS = 3_000  # until a browser connects again
 RETRY_SECONDS = 30  # Retry-After when there are too many streams
+VIEWED_ACCOUNT = "viewed_account_id"  # attribute of a request for a live view, also of one that is refused
 Scope = TypeVar("Scope")
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class Viewer:
 
 
 def create_viewer(request: HttpRequest, user: User, account: Account) -> Viewer:
-    """Return the viewer for a request of a signed-in user."""
+    """Return the viewer for a request of a signed-in user, which then says whose live view it is (VIEWED_ACCOUNT)."""
+    setattr(request, VIEWED_ACCOUNT, account.pk)
     return Viewer(
         user_id=user.pk,
         account=account,
@@ -82,7 +84,8 @@ class LiveStream(Generic[Scope]):
     """One open stream: the streaming content of a response.
 
     `read_scope(bearer)` reads what the viewer may see now; it raises Http404 if that is nothing. `format_event(scope,
-    event)` returns the bytes of an event, b"" for one outside of that scope.
+    event)` returns the bytes of an event, b"" for one outside of that scope. `read_scope` reads the same for all
+    streams of a viewer with the same `view` and `feed_id`.
     """
 
     def __init__(
@@ -91,10 +94,11 @@ class LiveStream(Generic[Scope]):
         feed_id: int,
         scope: Scope,
         *,
+        view: str,
         read_scope: Callable[[Bearer], Scope],
         format_event: Callable[[Scope, Event], bytes],
     ) -> None:
-        self.viewer, self.feed_id = viewer, feed_id
+        self.viewer, self.feed_id, self.view = viewer, feed_id, view
         self.read_scope, self.format_event = read_scope, format_event
         self.scope: Scope | None = scope
         self.checked_at = self.created_at = time.monotonic()
@@ -198,19 +202,20 @@ open_streams = OpenStreams()
 
 def refresh_scopes(streams: list[AnyStream], now: float) -> None:
     """Set every stream's scope to what its viewer may see: three queries for all (two, if all of them manage their
-    account as members), and those of each `read_scope`."""
+    account as members), and those of `read_scope`, once for each viewer, view and feed."""
     if not streams:
         return
     session_keys, paths = find_valid_session_keys(streams), load_paths_by_viewer(streams)
     rows = [row for paths_of_viewer in paths.values() for path in paths_of_viewer for row in path]
     unlocked = {id(row) for row in leave_out_locked(rows)}
+    scopes: dict[tuple[Viewer, str, int], object] = {}
     for stream in streams:
-        viewer = stream.viewer
-        member = find_usable_member(viewer, paths.get((viewer.user_id, viewer.account.pk), []), unlocked)
-        stream.scope = (
-            read_scope_of_member(stream, member) if member is not None and viewer.session_key in session_keys else None
-        )
-        stream.checked_at = now
+        viewer, key = stream.viewer, (stream.viewer, stream.view, stream.feed_id)
+        if key not in scopes:
+            member = find_usable_member(viewer, paths.get((viewer.user_id, viewer.account.pk), []), unlocked)
+            is_open = member is not None and viewer.session_key in session_keys
+            scopes[key] = read_scope_of_member(stream, member) if member is not None and is_open else None
+        stream.scope, stream.checked_at = scopes[key], now
 
 
 def find_usable_member(viewer: Viewer, paths: Sequence[Path], unlocked: Collection[int]) -> Membership | None:

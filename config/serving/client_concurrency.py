@@ -20,6 +20,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TypeVar
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
@@ -120,10 +121,12 @@ class RequestQueues:
         self.by_key: dict[bytes, RequestQueue] = {}
         self.all = FairPlaces(MAX_RUNNING)
 
-    async def enter(self, client: str, key: bytes = b"", sender: str = "") -> None:
-        """Wait in the client's queue, then in that of the key, then for the sender's turn. Raises TooBusy.
+    async def enter(self, client: str, key: bytes = b"", find: Callable[[], str] = str) -> str:
+        """Wait in the client's queue, then in that of the key, then for the sender's turn. Returns the sender, with
+        which `leave` must follow. Raises TooBusy.
 
-        Without a client ("") or key do not wait in its queue. `leave` must follow.
+        Without a client ("") or key do not wait in its queue. `find` finds the sender after these queues: meanwhile the
+        answer to an earlier request may have said whose key or session it is.
         """
         reason = CLIENT_BUSY_MESSAGE
         try:
@@ -136,8 +139,10 @@ class RequestQueues:
                     await enter_queue(self.by_key, key, KeyQueue, KEY_BUSY_MESSAGE)
                     entered.callback(leave_queue, self.by_key, key)
                 reason = BUSY_MESSAGE
+                sender = find()
                 await self.all.enter(sender)
                 entered.pop_all()
+                return sender
         except TimeoutError:
             raise TooBusy(reason) from None
 
@@ -180,9 +185,9 @@ queues = RequestQueues()
 class LimitedRequest:
     """One request to Django, which waits at the end of its body until it may run."""
 
-    def __init__(self, client: str, key: bytes, sender: str, receive: Receive, send: Send) -> None:
-        self.client, self.key, self.sender = client, key, sender
-        self.begun = False
+    def __init__(self, client: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self.client, self.key, self.scope = client, find_key(scope), scope
+        self.begun, self.sender = False, ""
         self._receive, self._send = receive, send
         self._first: Message | None = None
 
@@ -197,7 +202,7 @@ class LimitedRequest:
             return message
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
-            await queues.enter(self.client, self.key, self.sender)
+            self.sender = await queues.enter(self.client, self.key, partial(find_sender, self.scope, self.client))
             self.begun = True
         return message
 
@@ -223,7 +228,7 @@ async def limit_concurrency(app: Application, scope: Scope, receive: Receive, se
     """Let `app` respond, within the limits of concurrent requests per client and in all."""
     address = (scope.get("client") or ("",))[0]
     client = "" if not address or is_trusted_proxy(address) else get_rate_limit_key(address)
-    request = LimitedRequest(client, find_key(scope), find_sender(scope, client), receive, send)
+    request = LimitedRequest(client, scope, receive, send)
     try:
         await request.read_first()
         await app(scope, request.receive, request.send)

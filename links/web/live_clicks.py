@@ -78,7 +78,14 @@ async def stream_clicks(request: HttpRequest) -> HttpResponse | StreamingHttpRes
     scope = await sync_to_async(get_link_scope_or_404)(request)
     viewer = create_viewer(request, user, scope.account)
     return build_live_response(
-        LiveStream(viewer, scope.account.pk, scope, read_scope=read_current_scope, format_event=format_message)
+        LiveStream(
+            viewer,
+            scope.account.pk,
+            scope,
+            view="clicks",
+            read_scope=read_current_scope,
+            format_event=format_message,
+        )
     )
 
 

@@ -7,10 +7,11 @@ import json
 import time
 
 import pytest
+from django.conf import settings
 
 from accounts.models import Account, User
 from config.serving import senders
-from config.serving.client_concurrency import MAX_RUNNING
+from config.serving.client_concurrency import MAX_AT_ONCE, MAX_RUNNING, queues
 from config.serving.fair_places import MAX_GIVING_WAY_SECONDS
 from sites.models import Site
 from tests.support import asgi
@@ -129,3 +130,30 @@ async def test_the_account_of_a_key_and_of_a_session_is_learned_from_the_answer(
     assert [senders.find_sender(scope, CLIENT) for scope in (by_key, by_session)] == [expected, expected]
     unknown = asgi.make_scope("GET", "/", {"x-api-key": "ck_invented"})
     assert senders.find_sender(unknown, CLIENT) == CLIENT
+
+
+@pytest.mark.parametrize("limit", [1, 0])
+async def test_the_account_of_a_session_is_learned_from_a_live_view_even_if_that_is_refused(
+    account: Account, site: Site, alice: User, transactional_db: None, limit: int
+) -> None:
+    account.limits = {"streams_per_user": limit}
+    await asgi.database(account.save)
+    session = await cookie(alice)
+    async with asgi.connected(f"/sites/{site.pk}/spy/stream", cookie=session):
+        scope = asgi.make_scope("GET", "/", {"cookie": session})
+        assert senders.find_sender(scope, CLIENT) == f"account {account.pk}"
+
+
+async def test_whose_a_request_is_may_be_learned_while_it_waits_behind_others_of_its_client(
+    behind: Application,
+) -> None:
+    session = f"{settings.SESSION_COOKIE_NAME}=hers"
+    tasks = [asyncio.create_task(asgi.send("GET", path, cookie=session)) for path in numbered(5)]
+    await all_wait()
+    assert queues.all.running == {CLIENT: MAX_AT_ONCE}
+    senders.note_account(asgi.make_scope("GET", "/", {"cookie": session}), 7)
+    behind.end(*numbered(MAX_AT_ONCE))
+    await all_wait()
+    assert queues.all.running == {"account 7": 5 - MAX_AT_ONCE}
+    behind.end(*numbered(5))
+    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}

@@ -124,7 +124,12 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
         return render_cached(named, current_site.pk, zone, locale) if satisfies(tree, named, zone) else b""
 
     stream = LiveStream(
-        viewer, site.pk, site, read_scope=lambda bearer: get_site_for_actor(bearer, site_id), format_event=format_event
+        viewer,
+        site.pk,
+        site,
+        view="spy",
+        read_scope=lambda bearer: get_site_for_actor(bearer, site_id),
+        format_event=format_event,
     )
     return build_live_response(stream)
 

@@ -44,6 +44,7 @@ def watch(rf: RequestFactory, client: ClientAccount) -> Iterator[Open]:
                 create_viewer(request, user, client.account),
                 zoo.pk,
                 zoo,
+                view="spy",
                 read_scope=lambda bearer: get_site_for_actor(bearer, zoo.pk),
                 format_event=lambda *_: b"",
             )

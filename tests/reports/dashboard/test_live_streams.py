@@ -308,6 +308,7 @@ def stream(rf: RequestFactory, alice: User, site: Site) -> Callable[[User], Live
             viewer,
             site.pk,
             site,
+            view="spy",
             read_scope=lambda bearer: get_site_for_actor(bearer, site.pk),
             format_event=lambda *_: b"",
         )
@@ -354,6 +355,33 @@ def test_one_check_covers_all_streams(
     with django_assert_num_queries(0):
         open_streams.check()
     assert all(one.scope is not None for one in kept)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_viewer_may_see_is_read_once_for_all_streams_of_a_view(
+    stream: Callable[[User], LiveStream[Site]], site: Site, alice: User, django_assert_num_queries: Any
+) -> None:
+    kept = [stream(alice)]
+    for _ in range(5):
+        kept.append(
+            LiveStream(
+                kept[0].viewer,
+                site.pk,
+                site,
+                view="spy",
+                read_scope=kept[0].read_scope,
+                format_event=lambda *_: b"",
+            )
+        )
+        open_streams.add(kept[-1])
+    time_passes()
+    with django_assert_num_queries(3):  # of sessions, members, and the scope
+        open_streams.check()
+    assert all(one.scope is not None for one in kept)
+    site.delete()
+    time_passes()
+    open_streams.check()
+    assert all(one.scope is None for one in kept)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="looks for open files")
