@@ -230,9 +230,12 @@ def find_membership(actor: Actor, account: Account) -> Membership | None:
 
 
 def find_client_membership(user: User, account: Account) -> Membership | None:
-    """Find what the user is in a client's account by their role in the agency; it is not stored. None if nothing."""
+    """Find what the user is in a client's account by their role in the agency; it is not stored. None if nothing, or if
+    the client requires a second factor that the user does not have."""
     rows = select_memberships(user).filter(reaches_through_agency(account)).select_related("account")
-    return choose_through_agency(user, account, list(rows))
+    membership = choose_through_agency(user, account, list(rows))
+    usable = leave_out_locked([membership], list_sso_accounts(user)) if membership is not None else []
+    return usable[0] if usable else None
 
 
 def choose_through_agency(user: User, account: Account, in_agency: Sequence[Membership]) -> Membership | None:

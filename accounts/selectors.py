@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.db.models import F, Model, QuerySet, Window
+from django.db.models import Exists, F, Model, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.http import Http404
 from django.utils.crypto import constant_time_compare
@@ -18,10 +19,13 @@ from accounts.clients.models import ClientAccount
 from accounts.clients.rules import AGENCY_ROLES
 from accounts.models import Account, HostClaim, InstallationSettings, Membership, Role, User
 from accounts.permissions import (
+    FACTORS,
     Actor,
     find_client_membership,
+    get_acting_user,
     has_second_factor,
     is_impersonated,
+    list_sso_accounts,
     membership_may,
 )
 from accounts.security.sessions import SessionStore
@@ -78,9 +82,22 @@ def has_clients(actor: Actor) -> bool:
     return bool(rows.filter(account__clients__isnull=False).exists())
 
 
-def list_clients(agency: Account) -> QuerySet[ClientAccount]:
-    """Select the clients of an agency, by name, without those whose account is suspended."""
-    return agency.clients.filter(account__suspended=None).select_related("account").order_by("account__name", "pk")
+def build_unlocked_condition(actor: Actor, account: str) -> Q:
+    """Build the condition that the account of a row (by this lookup) does not require a second factor, or that the
+    actor has one or logged in through its provider. Programs with an account's key need none."""
+    user = get_acting_user(actor)
+    if user is None:
+        return Q()
+    has_factor = Exists(Authenticator.objects.filter(user=user, type__in=FACTORS))
+    asks_for_none = Q(**{f"{account}__second_factor_required": False})
+    return asks_for_none | Q(**{f"{account}__in": list_sso_accounts(actor)}) | Q(has_factor)
+
+
+def list_clients(agency: Account, actor: Actor) -> QuerySet[ClientAccount]:
+    """Select the clients of an agency that the actor reaches, by name: without those whose account is suspended, or
+    requires a second factor that the actor does not have."""
+    rows = agency.clients.filter(build_unlocked_condition(actor, "account"), account__suspended=None)
+    return rows.select_related("account").order_by("account__name", "pk")
 
 
 def find_session_user(stored_key: str, now: datetime) -> User | None:

@@ -52,6 +52,8 @@ def site_move(*, site: Site, account: Account, by: User | None = None) -> Site:
         raise ValidationError({"account": "The site is in this account already."})
     for each in sorted((old, account), key=lambda row: row.pk):  # in this order everywhere, so nobody waits in a circle
         account_lock(each)
+    if not Site.objects.select_for_update().filter(pk=site.pk, account=old, deleted=None).exists():
+        raise ValidationError({"account": "The site has moved to another account, or was deleted, meanwhile."})
     used = Site.objects.filter(account=account, deleted=None).count()
     check_limit(account, "sites", used=used, field="account", what="sites")
     readers = list_key_readers(site)

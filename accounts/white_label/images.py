@@ -10,6 +10,7 @@ from io import BytesIO
 
 from django.core.exceptions import ValidationError
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from accounts.white_label.models import BrandFileKind
 
@@ -58,7 +59,7 @@ def _decode(data: bytes) -> Image.Image:
         raise ValidationError(NO_IMAGE) from error
     if width * height > MAX_PIXELS:
         raise ValidationError(TOO_MANY_PIXELS)
-    if image.format == "JPEG" and data.count(JPEG_SCAN) > MAX_SCANS:
+    if isinstance(image, JpegImageFile) and data.count(JPEG_SCAN) > MAX_SCANS:  # MPO, JPEGs of two pictures, too
         raise ValidationError(NO_IMAGE)
     if min(width, height) < MIN_SIDE:
         raise ValidationError(f"The image is smaller than {MIN_SIDE} pixels.")

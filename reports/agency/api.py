@@ -86,7 +86,7 @@ class ClientViews(ResourceViews[ClientAccount], ModelViewSet[ClientAccount]):
         return get_agency_or_404(self.get_membership("manage"), self.request.user)
 
     def get_queryset(self) -> QuerySet[ClientAccount]:
-        return list_clients(self.get_agency()).order_by("pk")
+        return list_clients(self.get_agency(), self.request.user).order_by("pk")
 
     def perform_create(self, serializer: BaseSerializer[ClientAccount]) -> None:
         values = serializer.validated_data
@@ -139,7 +139,8 @@ class ClientSites(ManagementView[ClientAccount]):
     missing = "No such client."
 
     def get_queryset(self) -> QuerySet[ClientAccount]:
-        return list_clients(get_agency_or_404(self.get_membership("manage"), self.request.user))
+        agency = get_agency_or_404(self.get_membership("manage"), self.request.user)
+        return list_clients(agency, self.request.user)
 
     @extend_schema(
         summary="Create many sites of a client",
@@ -195,7 +196,8 @@ class ClientSiteTable(ManagementView[ClientAccount]):
         if name not in PERIODS:
             raise ValidationError({"period": f"Must be one of: {', '.join(PERIODS)}."})
         now = clock.now()
-        sites, period = list(select_agency_sites(agency)[:MAX_SITES]), Period.parse(name, agency.timezone, now)
+        clients, period = list_clients(agency, request.user), Period.parse(name, agency.timezone, now)
+        sites = list(select_agency_sites(agency, clients)[:MAX_SITES])
         ids = [site.pk for site in sites]
         table = load_figures(ids, period, now, load_traffic(ids, period, now) if ids else None)
         rows = [build_row(site, table.figures[site.pk]) for site in sites]
@@ -249,4 +251,4 @@ class SiteMove(ManagementView[Site]):
             agency = get_agency_or_404(self.get_membership("manage"), self.request.user)
         except Http404:  # the account is itself a client
             return managed
-        return [*managed, *(client.account for client in list_clients(agency))]
+        return [*managed, *(client.account for client in list_clients(agency, self.request.user))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -130,9 +130,9 @@ def parse_home_query(params: QueryDict) -> HomeQuery:
     )
 
 
-def select_agency_sites(agency: Account) -> QuerySet[Site]:
-    """Select the sites of an agency and of its clients, without those of suspended accounts."""
-    mine = Q(account=agency) | Q(account__client__agency=agency, account__suspended=None)
+def select_agency_sites(agency: Account, clients: Iterable[ClientAccount]) -> QuerySet[Site]:
+    """Select the sites of an agency and of these clients: a list, or what `list_clients` selects."""
+    mine = Q(account=agency) | Q(account__client__in=clients)
     return Site.objects.filter(mine, deleted=None).select_related("account").order_by("domain", "pk")
 
 
@@ -143,7 +143,7 @@ def find_rows(
     query reads, and one more, so that the caller knows of others."""
     by_account = {client.account_id: client for client in clients}
     accounts = {agency.pk: agency, **{client.account_id: client.account for client in clients}}
-    sites = select_agency_sites(agency).select_related(None).only("account", "domain", "nickname", "labels")
+    sites = select_agency_sites(agency, clients).select_related(None).only("account", "domain", "nickname", "labels")
     if query.search:
         sites = sites.filter(
             Q(domain__icontains=query.search)
@@ -203,7 +203,7 @@ def format_uptime(percent: float | None, locale: Locale) -> str:
 
 def list_labels(agency: Account, clients: Sequence[ClientAccount]) -> list[str]:
     """List the labels that the clients and all of their sites have, in the order of the alphabet."""
-    of_sites = select_agency_sites(agency).exclude(labels=[]).order_by().values_list("labels", flat=True)
+    of_sites = select_agency_sites(agency, clients).exclude(labels=[]).order_by().values_list("labels", flat=True)
     return sorted(
         {label for row in (*of_sites, *(client.labels for client in clients)) for label in row}, key=str.lower
     )

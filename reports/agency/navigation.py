@@ -27,10 +27,11 @@ def list_client_pages(request: HttpRequest) -> list[tuple[str, str]]:
     agency = find_agency_of_clients(get_current_membership(request), request.user)
     if agency is None:
         return []
+    clients = list_clients(agency, request.user)
     return [
         ("Clients · New client", reverse("agency:client-new")),
         ("Clients · Add sites", reverse("agency:sites-new")),
         ("Clients · People and sites", reverse("agency:access")),
         ("Clients · Templates of sites", reverse("agency:templates")),
-        *((f"{client} · Client", reverse("agency:client", args=[client.pk])) for client in list_clients(agency)),
+        *((f"{client} · Client", reverse("agency:client", args=[client.pk])) for client in clients),
     ]

@@ -18,7 +18,7 @@ from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer
 from accounts.clients.models import SiteTemplate
 from accounts.models import Account, Area
-from accounts.selectors import get_agency_or_404
+from accounts.selectors import get_agency_or_404, list_clients
 from reports.agency.home import select_agency_sites
 from reports.agency.services import site_template_apply, site_template_create, site_template_delete
 from reports.agency.templates import describe_content
@@ -130,7 +130,9 @@ class SiteTemplateViews(
     def find_sites(self, ids: list[int], field: str) -> list[Site]:
         """Find sites of the agency and its clients. Raises ValidationError for an id that is none of theirs."""
         wanted = list(dict.fromkeys(ids))
-        sites = {site.pk: site for site in select_agency_sites(self.get_agency()).filter(pk__in=wanted)}
+        agency = self.get_agency()
+        found = select_agency_sites(agency, list_clients(agency, self.request.user)).filter(pk__in=wanted)
+        sites = {site.pk: site for site in found}
         for number in wanted:
             if number not in sites:
                 raise ValidationError({field: f"There is no site {number} that you manage."})

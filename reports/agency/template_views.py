@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.clients.models import SiteTemplate
 from accounts.forms import add_errors
+from accounts.selectors import list_clients
 from reports.agency.forms import ApplyForm, TemplateForm
 from reports.agency.home import select_agency_sites
 from reports.agency.services import site_template_apply, site_template_create, site_template_delete
@@ -31,7 +32,7 @@ def get_template(request: HttpRequest, template_id: int) -> SiteTemplate:
 def list_templates(request: HttpRequest) -> HttpResponse:
     """List the templates; the form reads a new one from a site."""
     agency = get_agency(request)
-    sites = list(select_agency_sites(agency)[:MAX_SITES])
+    sites = list(select_agency_sites(agency, list_clients(agency, request.user))[:MAX_SITES])
     form = TemplateForm(request.POST or None, sites=sites)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -58,7 +59,7 @@ def apply_template(request: HttpRequest, template_id: int) -> HttpResponse:
     """Show what a template contains; a POST sets up the chosen sites by it."""
     template = get_template(request, template_id)
     agency = template.agency
-    sites = list(select_agency_sites(agency)[:MAX_SITES])
+    sites = list(select_agency_sites(agency, list_clients(agency, request.user))[:MAX_SITES])
     form = ApplyForm(request.POST or None, sites=sites)
     if request.method == "POST" and form.is_valid():
         chosen = [site for site in sites if site.pk in form.cleaned_data["sites"]]

@@ -72,7 +72,7 @@ def get_agency(request: HttpRequest) -> Account:
 
 def get_client(request: HttpRequest, client_id: int) -> ClientAccount:
     """Return a client of the agency by the id of its account. Raises Http404."""
-    client = list_clients(get_agency(request)).select_related("agency").filter(pk=client_id).first()
+    client = list_clients(get_agency(request), request.user).select_related("agency").filter(pk=client_id).first()
     if client is None:
         raise Http404("No such client.")
     return client
@@ -110,7 +110,7 @@ def build_table(
     request: HttpRequest, agency: Account, query: HomeQuery, now: datetime, is_placeholder: bool
 ) -> dict[str, object]:
     """Build the table: the rows of one page, with figures unless it is a placeholder."""
-    clients = list(list_clients(agency))
+    clients = list(list_clients(agency, request.user))
     found = find_rows(agency, query, clients)
     has_more, found = len(found) > MAX_SITES, found[:MAX_SITES]
     site_ids = [site.pk for site, _ in found]
@@ -270,7 +270,7 @@ def release_client(request: HttpRequest, client_id: int) -> HttpResponse:
 def add_sites(request: HttpRequest) -> HttpResponse:
     """Show the form of many new sites, or create all of them."""
     agency = get_agency(request)
-    accounts = [*(client.account for client in list_clients(agency)), agency]
+    accounts = [*(client.account for client in list_clients(agency, request.user)), agency]
     templates = list(agency.site_templates.order_by("name"))
     initial = {"account": request.GET.get("client")}
     form = ManySitesForm(request.POST or None, accounts=accounts, templates=templates, initial=initial)
@@ -302,7 +302,7 @@ def create_sites(account: Account, lines: str, labels: list[str], template: Site
 def show_access(request: HttpRequest) -> HttpResponse:
     """Show the table of people and sites; a POST saves the rights of guests."""
     agency, query = get_agency(request), parse_home_query(request.GET)
-    clients = list(list_clients(agency))
+    clients = list(list_clients(agency, request.user))
     if request.method == "POST":
         try:
             save_access(request.POST, agency, query, clients)

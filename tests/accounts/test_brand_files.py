@@ -76,6 +76,7 @@ def test_nothing_but_the_pixels_of_a_file_is_kept() -> None:
 
 def test_a_progressive_jpeg_is_an_image_too() -> None:
     assert open_png(encode_image(ICON, draw_scans(0))).size == (128, 128)
+    assert open_png(encode_image(ICON, mark_as_mpo(draw_scans(0)))).size == (128, 128)
 
 
 def draw_bomb(width: int, height: int) -> bytes:
@@ -96,6 +97,15 @@ def draw_scans(times: int) -> bytes:
     return body[:-2] + body[body.rindex(b"\xff\xda") : -2] * times + body[-2:]
 
 
+def mark_as_mpo(jpeg: bytes) -> bytes:
+    """A JPEG that says it contains two pictures, as files of some cameras do; Pillow has another name for these."""
+    entries = struct.pack(">LLLHH", 0x20030000, 100, 0, 0, 0) + struct.pack(">LLLHH", 0, 100, 4, 0, 0)
+    fields = ((0xB000, 7, 4, b"0100"), (0xB001, 4, 1, struct.pack(">L", 2)), (0xB002, 7, 32, struct.pack(">L", 50)))
+    index = struct.pack(">H", 3) + b"".join(struct.pack(">HHL4s", *field) for field in fields) + bytes(4) + entries
+    segment = b"MPF\0MM\0*" + struct.pack(">L", 8) + index
+    return jpeg[:2] + b"\xff\xe2" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
+
+
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)" width="64" height="64"></svg>'
 REFUSED = {
     "an SVG": (SVG, "not an image"),
@@ -107,6 +117,7 @@ REFUSED = {
     "a damaged GIF": (draw_image("GIF")[:20] + b"\xff" * 40, "not an image"),
     "a bomb": (draw_bomb(60_000, 60_000), "million pixels"),
     "a JPEG of a thousand scans": (draw_scans(1000), "not an image"),
+    "one that says it is two pictures": (mark_as_mpo(draw_scans(1000)), "not an image"),
     "a missing picture": (draw_bomb(1000, 1000), "not an image"),
     "too many bytes": (draw_png("#123456") + b"\0" * MAX_BYTES, "larger than 512 KB"),
     "a dot": (draw_png("#123456", (8, 8)), "smaller than 16"),

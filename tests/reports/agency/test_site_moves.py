@@ -184,3 +184,13 @@ def test_programs_add_many_sites(account: Account, client: ClientAccount) -> Non
 def test_too_many_sites_at_once_are_refused(account: Account) -> None:
     with pytest.raises(ValidationError, match="1 to 200"):
         sites_create(account=account, sites=[NewSite(f"s{number}.example") for number in range(201)])
+
+
+def test_a_site_that_has_moved_meanwhile_is_not_taken_from_its_new_account(
+    account: Account, site: Site, client: ClientAccount
+) -> None:
+    other, read_before = client_create(agency=account, name="Other"), Site.objects.get(pk=site.pk)
+    site_move(site=site, account=client.account)
+    with pytest.raises(ValidationError, match="meanwhile"):
+        site_move(site=read_before, account=other.account)
+    assert Site.objects.get(pk=site.pk).account == client.account
