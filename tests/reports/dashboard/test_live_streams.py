@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -12,9 +11,9 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Account, Grant, Right, User
@@ -24,14 +23,13 @@ from links.routing import link_cache
 from reports.dashboard.views import spy
 from reports.query.filters import Node
 from sites.models import Site
-from sites.selectors import get_site_for_actor
-from tests.conftest import member
 from tests.support import asgi, event
 from tests.support import links as links_support
 from tests.support.asgi import cookie, database
+from tests.support.live_views import let_checks_be_due
 from tests.values import require
 from tracking import live, live_streams
-from tracking.live_streams import LiveStream, create_viewer, open_streams
+from tracking.live_streams import open_streams
 
 LINKS = "/links/live/stream"
 
@@ -39,12 +37,6 @@ LINKS = "/links/live/stream"
 @pytest.fixture(autouse=True)
 def nothing_open() -> None:
     assert len(open_streams) == 0
-
-
-def time_passes() -> None:
-    """All streams were checked so long ago that they have to be checked again."""
-    for stream in list(open_streams._streams):
-        stream.checked_at -= live_streams.CHECK_SECONDS
 
 
 def happens(site: Site, path: str) -> None:
@@ -137,7 +129,7 @@ async def test_a_stream_ends_when_its_viewer_loses_access(
         happens(site, "/before")
         assert b"/before" in require(await browser.piece())
         await database(end, bob, site, session.removeprefix("sessionid="))
-        time_passes()
+        let_checks_be_due()
         happens(site, "/after")
         assert await browser.piece() is None, "the response has ended"
     assert len(open_streams) == 0
@@ -173,7 +165,7 @@ async def test_a_stream_ends_when_permissions_cannot_be_read(
     async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
         await browser.piece()
         monkeypatch.setattr(live_streams, "find_valid_session_keys", away)
-        time_passes()
+        let_checks_be_due()
         happens(site, "/after")
         assert await browser.piece() is None
 
@@ -202,12 +194,12 @@ async def test_a_guest_of_links_sees_only_remaining_grants(account: Account, bob
         clicked(account, one)
         assert b"/links/%d" % one in require(await browser.piece(b"data"))
         await database(Grant.objects.filter(kind=DATAPOINT, object_id=one).delete)
-        time_passes()
+        let_checks_be_due()
         clicked(account, one)
         clicked(account, two)
         assert b"/links/%d" % two in require(await browser.piece(b"data"))
         await database(Grant.objects.all().delete)
-        time_passes()
+        let_checks_be_due()
         clicked(account, two)
         assert await browser.piece(b"data") is None
 
@@ -294,96 +286,6 @@ async def test_streams_of_a_process_are_limited(
         assert (await asgi.send("GET", spied, cookie=await cookie(bob))).status == 429
 
 
-@pytest.fixture
-def stream(rf: RequestFactory, alice: User, site: Site) -> Callable[[User], LiveStream[Site]]:
-    """A stream of a user's, as the view makes it."""
-
-    def made(user: User) -> LiveStream[Site]:
-        client = Client()
-        client.force_login(user)
-        request = rf.get("/")
-        request.session = client.session
-        viewer = create_viewer(request, user, site.account)
-        found: LiveStream[Site] = LiveStream(
-            viewer,
-            site.pk,
-            site,
-            view="spy",
-            read_scope=lambda bearer: get_site_for_actor(bearer, site.pk),
-            format_event=lambda *_: b"",
-        )
-        open_streams.add(found)
-        return found
-
-    return made
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_stream_that_was_never_read_is_not_counted(stream: Callable[[User], Any], alice: User) -> None:
-    response = StreamingHttpResponse(stream(alice))
-    assert len(open_streams) == 1
-    response.close()
-    assert len(open_streams) == 0
-    stream(alice)
-    gc.collect()
-    assert len(open_streams) == 0, "nor one that was dropped on the way"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_stream_whose_client_left_before_it_began_frees_its_slot(
-    stream: Callable[[User], Any], account: Account, alice: User
-) -> None:
-    account.limits = {"streams_per_user": 1}
-    account.save()
-    lost = stream(alice)  # nothing closes it, and something may hold it for long
-    with pytest.raises(live_streams.TooManyStreams):
-        stream(alice)
-    lost.created_at -= live_streams.START_SECONDS + 1
-    stream(alice)
-
-
-@pytest.mark.parametrize("count", [1, 8])
-def test_one_check_covers_all_streams(
-    count: int, stream: Callable[[User], Any], account: Account, django_assert_num_queries: Any
-) -> None:
-    kept = [stream(member(account, f"viewer{number}", "viewer")) for number in range(count)]
-    with django_assert_num_queries(0):
-        open_streams.check()
-    time_passes()
-    with django_assert_num_queries(3 + count):  # of sessions, members and agencies, and of each scope
-        open_streams.check()
-    with django_assert_num_queries(0):
-        open_streams.check()
-    assert all(one.scope is not None for one in kept)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_a_viewer_may_see_is_read_once_for_all_streams_of_a_view(
-    stream: Callable[[User], LiveStream[Site]], site: Site, alice: User, django_assert_num_queries: Any
-) -> None:
-    kept = [stream(alice)]
-    for _ in range(5):
-        kept.append(
-            LiveStream(
-                kept[0].viewer,
-                site.pk,
-                site,
-                view="spy",
-                read_scope=kept[0].read_scope,
-                format_event=lambda *_: b"",
-            )
-        )
-        open_streams.add(kept[-1])
-    time_passes()
-    with django_assert_num_queries(3):  # of sessions, members, and the scope
-        open_streams.check()
-    assert all(one.scope is not None for one in kept)
-    site.delete()
-    time_passes()
-    open_streams.check()
-    assert all(one.scope is None for one in kept)
-
-
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="looks for open files")
 async def test_an_open_stream_holds_no_database_connection(spied: str, site: Site, alice: User) -> None:
     def connected() -> int:
@@ -398,7 +300,7 @@ async def test_an_open_stream_holds_no_database_connection(spied: str, site: Sit
         for stream in streams:
             await stream.piece()
         assert connected() - before <= 2, "threads that answer keep theirs, streams have none"
-        time_passes()
+        let_checks_be_due()
         happens(site, "/more")
         assert all([await stream.piece(b"/more") for stream in streams])
         assert connected() - before <= 2
