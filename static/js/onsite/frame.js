@@ -130,14 +130,18 @@ const refreshOnline = async () => {
   if (panel.hidden) fitFrame();
 };
 
+/** Names what is chosen: an answer is shown only if it still is. */
+const describeView = () => `${tab} ${page.href} ${period.value}`;
+
 const clearHeatmap = () => {
   if (isPainted) tellPage("clear");
   isPainted = false;
 };
 
 const showHeatmap = async () => {
+  const chosen = describeView();
   const answer = await request("heatmap", { period: period.value });
-  if (!answer) return;
+  if (!answer || chosen !== describeView()) return;
   if (!answer.ok) return showFailure(await readFailure(answer));
   const clicks = await answer.json();
   clearHeatmap();
@@ -157,10 +161,10 @@ const showTab = async () => {
   content.setAttribute("aria-labelledby", `tab-${tab}`);
   if (tab !== "heatmap") clearHeatmap();
   if (tab === "heatmap") return showHeatmap();
-  const chosen = `${tab} ${page.href} ${period.value}`;
+  const chosen = describeView();
   const [part, only] = tab.split("-");
   const answer = await request(part, only ? { only } : {});
-  if (!answer || chosen !== `${tab} ${page.href} ${period.value}`) return;
+  if (!answer || chosen !== describeView()) return;
   if (!answer.ok) return showFailure(await readFailure(answer));
   content.innerHTML = await answer.text();
 };
@@ -216,6 +220,7 @@ addEventListener("message", event => {
   else if (event.source !== window.parent && event.origin === location.origin && event.data) takeWindow(event);
 });
 
+window.parent.postMessage({ onsite: "ready" }, "*"); // the page tells its origin in answer
 live.addEventListener("click", () => togglePanel(true));
 document.querySelector("#shrink").addEventListener("click", () => togglePanel(false));
 document.querySelector("#close").addEventListener("click", async () => {

@@ -24,6 +24,7 @@ const origin = (/^https?:/.exec(d.currentScript?.src) || [place.protocol])[0] + 
 const base = origin + "/widget/" + config.id;
 let badge;
 let frame;
+let isOpening;
 let address;
 
 /** Reads, sets or (with "") removes a mark; nothing where the browser keeps none. */
@@ -50,8 +51,8 @@ const getAddress = () => place.origin + place.pathname + place.search + (/^#[/!]
 
 const tell = (kind, more) => frame?.contentWindow?.postMessage({ onsite: kind, ...more }, origin);
 
-/** Tells the frame which page it is on; `isOpening`: somebody has pressed the badge. */
-const tellPage = isOpening => {
+/** Tells the frame which page it is on, and whether somebody has pressed the badge. */
+const tellPage = () => {
   address = getAddress();
   tell("page", { href: address, width: w.innerWidth, opening: isOpening });
 };
@@ -65,8 +66,9 @@ const closeFrame = () => {
 };
 
 /** Loads the frame, out of sight until it says how large it is. */
-const openFrame = isOpening => {
+const openFrame = isPressed => {
   if (frame) return;
+  isOpening = isPressed;
   frame = d.createElement("iframe");
   frame.title = config.label;
   frame.referrerPolicy = "no-referrer";
@@ -74,12 +76,12 @@ const openFrame = isOpening => {
   const scheme = config.theme == "auto" ? "light dark" : config.theme;
   setStyle(frame, { all: "initial", border: 0, width: "1px", height: "1px", visibility: "hidden" });
   setStyle(frame, { ...getCorner(EDGE), "color-scheme": scheme });
-  frame.onload = () => tellPage(isOpening);
   page.appendChild(frame); // not into a shadow tree: the window finds frames of the document only
 };
 
 /** What the frame says. */
 const answers = {
+  ready: tellPage, // its load event may come much later: our window is in front of the page, so browsers delay it
   size({ wide, tall }) {
     const limits = { "max-width": "calc(100vw - 24px)", "max-height": "calc(100vh - 24px)" };
     setStyle(frame, { ...limits, width: wide + "px", height: tall + "px", visibility: "visible" });
