@@ -12,6 +12,7 @@ from rest_framework.mixins import CreateModelMixin, DestroyModelMixin, ListModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.lists import MAX_ID
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer
@@ -41,7 +42,11 @@ class ExportKindField(serializers.CharField):
 class ExportSerializer(ClosedModelSerializer):
     kind = ExportKindField(max_length=30)
     site = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, help_text="The site's id, for kinds that are of one site"
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MAX_ID,
+        help_text="The site's id, for kinds that are of one site",
     )
     table = serializers.CharField(
         required=False, allow_blank=True, max_length=100, help_text="Of a report: its dimension, such as `page`"

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
+from accounts.api.lists import MAX_ID
 from accounts.api.management_view import ManagementView
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import ResourceViews, add_examples
@@ -216,7 +217,9 @@ def build_row(site: Site, figures: SiteFigures) -> dict[str, object]:
 
 @add_examples("Another account", {"account": 12}, {"account": 12})
 class SiteMoveSerializer(ClosedSerializer):
-    account = serializers.IntegerField(help_text="The number of an account that you manage, or of a client of yours")
+    account = serializers.IntegerField(
+        min_value=1, max_value=MAX_ID, help_text="The number of an account that you manage, or of a client of yours"
+    )
 
 
 class SiteMove(ManagementView[Site]):

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.lists import NameFilters
+from accounts.api.lists import MAX_ID, NameFilters
 from accounts.api.openapi import describe_responses
 from accounts.api.resources import ResourceViews, add_examples
 from accounts.api.serializers import ClosedModelSerializer, ClosedSerializer
@@ -40,7 +40,7 @@ class TemplatePartSerializer(ClosedSerializer):
 @add_examples("A new template", NEW_TEMPLATE_EXAMPLE, NEW_TEMPLATE_EXAMPLE)
 class NewSiteTemplateSerializer(ClosedSerializer):
     name = serializers.CharField(max_length=120)
-    site = serializers.IntegerField(help_text="The site that it is read from")
+    site = serializers.IntegerField(min_value=1, max_value=MAX_ID, help_text="The site that it is read from")
     privacy = serializers.BooleanField(default=True, help_text="With the site's settings of privacy")
     digest = serializers.ChoiceField(
         choices=Frequency.choices,
@@ -67,7 +67,9 @@ class SiteTemplateSerializer(ClosedModelSerializer):
 
 @add_examples("Two sites", {"sites": [100001, 100002]}, {"sites": [100001, 100002]})
 class ChosenSitesSerializer(ClosedSerializer):
-    sites = serializers.ListField(child=serializers.IntegerField(), help_text="Ids of sites of yours or of clients")
+    sites = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=MAX_ID), help_text="Ids of sites of yours or of clients"
+    )
 
 
 class SiteTemplateViews(

@@ -47,6 +47,7 @@ from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.config.test_openapi_document import DESCRIPTIONS
 from tests.conftest import PASSWORD
+from tests.permissions.routes import OPERATORS_ROWS
 from tests.support.types import Store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.heavy]
@@ -77,8 +78,8 @@ def test_the_query_api_conforms_to_its_openapi_description(case: Any, api_key: s
 
 
 @pytest.fixture
-def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
-    """An existing row for each parameter of the addresses."""
+def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int | str]:
+    """An existing row for each parameter of the addresses, but for rows of the installation, which no account reads."""
     exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person="B", since=site.created)
     key = api_key_create(site=site, name="Reader")[0]
     member = Membership.objects.get(user=bob)
@@ -102,6 +103,7 @@ def ids(account: Account, site: Site, alice: User, bob: User) -> dict[str, int]:
         "notice_id": Notice.objects.create(user=alice, kind="quota_used", key="a", created=site.created).pk,
         "export_id": Export.objects.create(account=account, kind="sites", created=site.created).pk,
         "email_domain_id": SsoDomain.objects.create(connection=connection, domain="a.example").pk,
+        **OPERATORS_ROWS, "account_id": account.pk, "kind": "logo",
         "device": 1, "visit": 1, "client_id": client_create(agency=account, name="Shop").pk,
         "template_id": site_template_create(agency=account, name="Shops", site=site).pk,
         "subscription_id": subscription_save(user=alice, frequency="week", sites=[site], attach_csv=False).pk,
@@ -132,7 +134,7 @@ def create_link_rows(account: Account) -> dict[str, int]:
 @SCHEMAS["management"].parametrize()
 @settings(EXAMPLES, max_examples=4)
 def test_the_management_api_conforms_to_its_openapi_description(
-    case: Any, account: Account, ids: dict[str, int]
+    case: Any, account: Account, ids: dict[str, int | str]
 ) -> None:
     headers = {"authorization": f"Bearer {account.authkey}", "accept-encoding": "identity"}
     for name, value in (case.path_parameters or {}).items():

@@ -28,7 +28,7 @@ from tests.served import reserve_port
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 # So early that the last task runs on the same day: reports by e-mail are not sent a day late
-YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).replace(hour=2, minute=0, second=0, microsecond=0)
 AGAIN = timedelta(minutes=11)  # the claim of a dead worker is over
 APART = timedelta(minutes=34)
 # Where tasks talk to somebody, they are killed there as well

@@ -143,6 +143,7 @@ def test_programs_use_templates(account: Account, zoo: Site, model: Site, charli
     ]  # fmt: skip
     apply = f"site-templates/{created['id']}/apply"
     assert send(apply, {"sites": [zoo.pk, charlies_site.pk]})[0] == 400 and not Goal.objects.filter(site=zoo).exists()
+    assert send(apply, {"sites": [2**70]})[0] == 400 and send("site-templates", {"name": "A", "site": 2**70})[0] == 400
     assert send(apply, {"sites": [zoo.pk]}) == (200, {"sites": [zoo.pk]})
     assert Goal.objects.filter(site=zoo).exists() and not Goal.objects.filter(site=charlies_site).exists()
     assert send("site-templates", {"name": "Shops", "site": model.pk})[0] == 400, "the name is taken"
