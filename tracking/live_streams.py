@@ -212,9 +212,10 @@ def refresh_scopes(streams: list[AnyStream], now: float) -> None:
     for stream in streams:
         viewer, key = stream.viewer, (stream.viewer, stream.view, stream.feed_id)
         if key not in scopes:
-            member = find_usable_member(viewer, paths.get((viewer.user_id, viewer.account.pk), []), unlocked)
-            is_open = member is not None and viewer.session_key in session_keys
-            scopes[key] = read_scope_of_member(stream, member) if member is not None and is_open else None
+            paths_of_viewer = paths.get((viewer.user_id, viewer.account.pk), [])
+            is_logged_in = viewer.session_key in session_keys
+            member = find_usable_member(viewer, paths_of_viewer, unlocked) if is_logged_in else None
+            scopes[key] = read_scope_of_member(stream, member) if member is not None else None
         stream.scope, stream.checked_at = scopes[key], now
 
 

@@ -24,9 +24,9 @@ from functools import partial
 from typing import TypeVar
 
 from accounts.security.client_ip import get_rate_limit_key, is_trusted_proxy
+from config.serving import senders
 from config.serving.error_responses import send_error_response
 from config.serving.fair_places import FairPlaces
-from config.serving.senders import find_key, find_sender
 from tracking.web import Application, Message, Receive, Scope, Send
 
 MAX_AT_ONCE = 3
@@ -121,12 +121,12 @@ class RequestQueues:
         self.by_key: dict[bytes, RequestQueue] = {}
         self.all = FairPlaces(MAX_RUNNING)
 
-    async def enter(self, client: str, key: bytes = b"", find: Callable[[], str] = str) -> str:
+    async def enter(self, client: str, key: bytes, find_sender: Callable[[], str]) -> str:
         """Wait in the client's queue, then in that of the key, then for the sender's turn. Returns the sender, with
         which `leave` must follow. Raises TooBusy.
 
-        Without a client ("") or key do not wait in its queue. `find` finds the sender after these queues: meanwhile the
-        answer to an earlier request may have said whose key or session it is.
+        Without a client ("") or key (b"") do not wait in its queue. The sender is looked up after these queues:
+        meanwhile the answer to an earlier request may have said whose key or session it is.
         """
         reason = CLIENT_BUSY_MESSAGE
         try:
@@ -139,14 +139,14 @@ class RequestQueues:
                     await enter_queue(self.by_key, key, KeyQueue, KEY_BUSY_MESSAGE)
                     entered.callback(leave_queue, self.by_key, key)
                 reason = BUSY_MESSAGE
-                sender = find()
+                sender = find_sender()
                 await self.all.enter(sender)
                 entered.pop_all()
                 return sender
         except TimeoutError:
             raise TooBusy(reason) from None
 
-    def leave(self, client: str, key: bytes = b"", sender: str = "") -> None:
+    def leave(self, client: str, key: bytes, sender: str) -> None:
         """End a request and start the next ones."""
         self.all.leave(sender)
         if key:
@@ -186,7 +186,7 @@ class LimitedRequest:
     """One request to Django, which waits at the end of its body until it may run."""
 
     def __init__(self, client: str, scope: Scope, receive: Receive, send: Send) -> None:
-        self.client, self.key, self.scope = client, find_key(scope), scope
+        self.client, self.key, self.scope = client, senders.find_key(scope), scope
         self.begun, self.sender = False, ""
         self._receive, self._send = receive, send
         self._first: Message | None = None
@@ -202,7 +202,9 @@ class LimitedRequest:
             return message
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
-            self.sender = await queues.enter(self.client, self.key, partial(find_sender, self.scope, self.client))
+            self.sender = await queues.enter(
+                self.client, self.key, partial(senders.find_sender, self.scope, self.client)
+            )
             self.begun = True
         return message
 

@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, StorageState
 
-from tests.bench.pages import FIRST_PAINT, SIZE, Seen, weighed
+from tests.bench.pages import FIRST_PAINT, SIZE, Seen, run_rounds, weighed
 from tests.bench.serving import EMAIL, PASSWORD, served
-from tests.browser.shots import launch, log_in
 
 TARGETS = {"first_paint_ms": 500.0, "complete_7d_ms": 2000.0, "complete_30d_ms": 2000.0}
 SITES_OF_CLIENT, DAYS, BLOCK = 5, 90, 1_000_000
@@ -186,19 +185,13 @@ def one_round(browser: Browser, state: Any, base: str, seen: Seen) -> None:
 
 
 def measure(base: str, rounds: int) -> dict[str, float]:
-    """Medians over some rounds after one to warm up."""
-    seen = Seen()
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        entry = browser.new_page()
-        log_in(entry, base, EMAIL, PASSWORD)
-        state = entry.context.storage_state()
-        entry.close()
-        for number in range(rounds + 1):
-            visit_site(base, number)
-            one_round(browser, state, base, seen if number else Seen())
-        browser.close()
-    return seen.medians()
+    """Medians of the rounds, before each of which somebody visits a site."""
+
+    def visit_and_read(browser: Browser, state: StorageState, number: int, seen: Seen) -> None:
+        visit_site(base, number)
+        one_round(browser, state, base, seen)
+
+    return run_rounds(base, rounds, visit_and_read)
 
 
 def main() -> int:

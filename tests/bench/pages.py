@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from statistics import median
 from typing import Any
 
 import django
-from playwright.sync_api import Browser, CDPSession, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, StorageState, ViewportSize, sync_playwright
 
 from tests.bench.serving import EMAIL, PASSWORD, served
 from tests.browser.shots import launch, log_in
@@ -126,9 +127,20 @@ def one_round(browser: Browser, state: Any, site: str, number: int, seen: Seen) 
 
 
 def measure(base: str, rounds: int) -> dict[str, float]:
-    """Medians over some rounds after one to warm up."""
+    """Medians of the rounds of a reader of the largest site."""
     from tests.bench.traffic import LARGE
 
+    return run_rounds(
+        base,
+        rounds,
+        lambda browser, state, number, seen: one_round(browser, state, f"{base}/sites/{LARGE}/", number, seen),
+    )
+
+
+def run_rounds(
+    base: str, rounds: int, one_round: Callable[[Browser, StorageState, int, Seen], None]
+) -> dict[str, float]:
+    """Medians over some rounds after one to warm up, each of a person who is logged in."""
     seen = Seen()
     with sync_playwright() as playwright:
         browser = launch(playwright)
@@ -137,7 +149,7 @@ def measure(base: str, rounds: int) -> dict[str, float]:
         state = entry.context.storage_state()
         entry.close()
         for number in range(rounds + 1):
-            one_round(browser, state, f"{base}/sites/{LARGE}/", number, seen if number else Seen())
+            one_round(browser, state, number, seen if number else Seen())
         browser.close()
     return seen.medians()
 

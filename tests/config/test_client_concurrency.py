@@ -155,15 +155,15 @@ async def test_failed_and_cancelled_requests_free_their_slot(behind: Application
 
 async def test_the_slot_of_a_request_cancelled_while_waiting_goes_to_the_next() -> None:
     for _ in range(MAX_AT_ONCE):
-        await queues.enter(CLIENT)
-    given_up, following = (asyncio.create_task(queues.enter(CLIENT)) for _ in range(2))
+        await queues.enter(CLIENT, b"", lambda: CLIENT)
+    given_up, following = (asyncio.create_task(queues.enter(CLIENT, b"", lambda: CLIENT)) for _ in range(2))
     await all_wait()
-    queues.leave(CLIENT)
+    queues.leave(CLIENT, b"", CLIENT)
     given_up.cancel()  # before it could go on
     await asyncio.wait_for(following, 10)
     assert given_up.cancelled()
     for _ in range(MAX_AT_ONCE):
-        queues.leave(CLIENT)
+        queues.leave(CLIENT, b"", CLIENT)
 
 
 async def test_a_slow_body_does_not_occupy_a_slot(behind: Application) -> None:

@@ -9,10 +9,7 @@ from accounts.audit.models import AuditEntry
 from accounts.clients.models import ClientAccount
 from accounts.models import Account, Grant, Membership, Purpose, Right, Role, User
 from accounts.services import account_brand_set
-from accounts.services.clients import client_create
-from sites import site_cache
 from sites.models import Site
-from sites.services import site_create
 from tests.conftest import member
 from tests.support import read_html, verify_host
 
@@ -20,19 +17,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def client(account: Account, alice: User) -> ClientAccount:
-    """A client of alice's agency with a site, an owner (zoe) and a guest (gus), who sees nothing yet."""
-    client = client_create(agency=account, name="Zoo")
-    member(client.account, "zoe", Role.OWNER)
+def client(client: ClientAccount) -> ClientAccount:
+    """Also with a guest (gus), who sees nothing yet."""
     member(client.account, "gus", Role.GUEST)
-    site_create(account=client.account, domain="zoo.example")
-    site_cache.refresh()
     return client
-
-
-@pytest.fixture
-def zoo(client: ClientAccount) -> Site:
-    return Site.objects.get(account=client.account)
 
 
 def get_guest(client: ClientAccount) -> Membership:

@@ -13,11 +13,9 @@ from accounts.notices.kinds import QUOTA_NEAR
 from accounts.notices.models import Notice
 from accounts.notices.services import notify
 from accounts.services import account_brand_set
-from accounts.services.clients import client_create, client_release
+from accounts.services.clients import client_release
 from accounts.sign_in.handover import may_hand_over
-from sites import site_cache
 from sites.models import Site
-from sites.services import site_create
 from sites.site_moves import site_move
 from tests.conftest import member
 from tests.support import log_in, read_html, verify_host
@@ -29,21 +27,6 @@ NEAR: dict[str, str | int] = {
     "what": "events of this month",
     "consequence": "Nothing is refused.",
 }
-
-
-@pytest.fixture
-def client(account: Account, alice: User) -> ClientAccount:
-    """A client of alice's agency with a site and an owner of its own: zoe."""
-    client = client_create(agency=account, name="Zoo")
-    member(client.account, "zoe", Role.OWNER)
-    site_create(account=client.account, domain="zoo.example")
-    site_cache.refresh()
-    return client
-
-
-@pytest.fixture
-def zoo(client: ClientAccount) -> Site:
-    return Site.objects.get(account=client.account)
 
 
 def list_exports(browser: Client) -> list[int]:

@@ -19,7 +19,6 @@ from accounts.services import account_brand_set, account_limits_set
 from accounts.services.clients import client_create, client_release
 from accounts.services.plans import account_plan_set, plan_create
 from goals.services import goal_create
-from sites import site_cache
 from sites.alerts.models import Alert
 from sites.models import Site
 from sites.selectors import select_sites
@@ -32,21 +31,6 @@ from tests.support.members import may_in_account
 from tests.support.types import Store
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def client(account: Account, alice: User) -> ClientAccount:
-    """A client of alice's agency, with one site and one owner of its own: zoe."""
-    client = client_create(agency=account, name="Zoo", labels=["animals"])
-    member(client.account, "zoe", Role.OWNER)
-    site_create(account=client.account, domain="zoo.example")
-    site_cache.refresh()
-    return client
-
-
-@pytest.fixture
-def zoo(client: ClientAccount) -> Site:
-    return Site.objects.get(account=client.account)
 
 
 def test_the_agencys_home_lists_a_new_client_with_its_numbers(inside: Client, account: Account, store: Store) -> None:

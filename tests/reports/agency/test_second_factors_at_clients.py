@@ -7,12 +7,10 @@ from django.test import Client
 
 from accounts.clients.models import ClientAccount
 from accounts.models import Account, Membership, Role, User
-from accounts.services.clients import client_create
 from accounts.services.personal_tokens import personal_token_create
 from accounts.sso.rules import SSO_ACCOUNT
 from sites import site_cache
 from sites.models import Site
-from sites.services import site_create
 from tests.accounts.test_second_factor_demand import add_factor
 from tests.conftest import member
 from tests.support import log_in, read_html
@@ -22,19 +20,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
 
 @pytest.fixture
-def client(account: Account, alice: User) -> ClientAccount:
-    """A client of alice's agency that requires a second factor, which alice has not."""
-    client = client_create(agency=account, name="Zoo")
-    member(client.account, "zoe", Role.OWNER)
-    site_create(account=client.account, domain="zoo.example")
+def client(client: ClientAccount) -> ClientAccount:
+    """It requires a second factor, which alice has not."""
     Account.objects.filter(pk=client.pk).update(second_factor_required=True)
     site_cache.refresh()
     return client
-
-
-@pytest.fixture
-def zoo(client: ClientAccount) -> Site:
-    return Site.objects.get(account=client.account)
 
 
 def test_the_view_as_a_client_is_no_way_around_it(inside: Client, client: ClientAccount, zoo: Site) -> None:

@@ -10,8 +10,7 @@ from django.test import Client
 
 from accounts.audit.models import AuditEntry
 from accounts.clients.models import ClientAccount, SiteTemplate
-from accounts.models import Account, Role, User
-from accounts.services.clients import client_create
+from accounts.models import Account, User
 from goals.models import Funnel, Goal
 from goals.services import funnel_save, goal_create
 from reports.agency.services import site_template_apply, site_template_create
@@ -21,23 +20,9 @@ from sites.alerts.models import Alert, Channel
 from sites.alerts.services import alert_save
 from sites.models import Site
 from sites.services import site_create, site_update
-from tests.conftest import member
 from tests.support import read_html
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def client(account: Account, alice: User) -> ClientAccount:
-    """A client of alice's agency, whose owner is zoe."""
-    client = client_create(agency=account, name="Zoo")
-    member(client.account, "zoe", Role.OWNER)
-    return client
-
-
-@pytest.fixture
-def zoo(client: ClientAccount) -> Site:
-    return site_create(account=client.account, domain="zoo.example")
 
 
 @pytest.fixture
